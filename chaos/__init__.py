@@ -1,0 +1,1 @@
+"""Fault injection against a running cluster, and the checkers that judge what clients saw."""

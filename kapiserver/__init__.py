@@ -1,0 +1,1 @@
+"""A Kubernetes API server on trio, with its Raft store in the same process."""

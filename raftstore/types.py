@@ -42,7 +42,7 @@ CompareOperator: TypeAlias = Literal["=", "!=", "<", ">"]
 
 
 class Compare(NamedTuple):
-    """A guard of a transaction. A key that does not exist has version, create and mod 0, value b""."""
+    """A guard of a transaction; a missing key has version, create and mod 0 and the value b""."""
 
     key: bytes
     target: CompareTarget
@@ -92,11 +92,11 @@ class DeleteResult(NamedTuple):
 
 
 class RangeResult(NamedTuple):
-    """`revision` is the store's revision at which the range was read; `count` ignores the limit."""
+    """`revision` is the store's revision at which the range was read; `total` ignores the limit."""
 
     kvs: Sequence[KeyValue]
     revision: int
-    count: int
+    total: int
     more: bool
 
 

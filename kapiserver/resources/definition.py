@@ -1,0 +1,150 @@
+"""The shape of a resource definition: everything that differs between resources, as data.
+
+One `ResourceDefinition` per resource, declared in one file per API group. The generic verbs read
+definitions and know no kind. Objects are plain dicts (decoded JSON) in hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kapiserver.errors import Cause
+from kapiserver.request import UserInfo
+
+Object = dict[str, Any]
+
+ALL_VERBS = (
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteContext:
+    """What a hook may know about the write it serves. `old` is None on create."""
+
+    user: UserInfo
+    namespace: str
+    subresource: str
+    dry_run: bool
+    old: Object | None = None
+
+
+# A hook changes the object in place (prepare, defaults) or returns findings (validate, warnings).
+Prepare = Callable[[Object, WriteContext], None]
+Validate = Callable[[Object, WriteContext], Sequence[Cause]]
+Warn = Callable[[Object, WriteContext], Sequence[str]]
+NameRule = Callable[[str], Sequence[str]]  # returns the problems with a name, upstream's wording
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table column. `cell` gets the decoded object and the current unix time (for ages)."""
+
+    name: str
+    type: str  # string, integer, number, boolean, date
+    cell: Callable[[Object, float], Any]
+    description: str = ""
+    format: str = ""  # "name" for the Name column
+    priority: int = 0  # 0: normal, 1: only with -o wide
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One API version of a resource. `schema` names the definition in the schema set.
+
+    `to_storage`/`from_storage` convert a decoded object in place between this version and the
+    storage version (None: same shape, only apiVersion differs).
+    """
+
+    name: str
+    schema: str
+    served: bool = True
+    deprecated: str = ""  # the text of the Warning header
+    to_storage: Callable[[Object], None] | None = None
+    from_storage: Callable[[Object], None] | None = None
+    list_schema: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """`status`, `scale`, … with its own verbs and, where it has one, its own kind."""
+
+    name: str
+    verbs: tuple[str, ...]
+    kind: str = ""  # empty: the parent's kind
+    group: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Hooks around the generic write path, in the order in which they run.
+
+    `defaults` fills absent fields (versioned defaulting); the prepare hooks enforce what a client
+    may not set (status on create, spec through /status); `validate` returns all errors at once.
+    """
+
+    defaults: Prepare | None = None
+    prepare_for_create: Prepare | None = None
+    prepare_for_update: Prepare | None = None
+    validate_create: Validate | None = None
+    validate_update: Validate | None = None
+    warnings: Warn | None = None
+    allow_create_on_update: bool = False  # PUT to a name that does not exist creates it
+    allow_unconditional_update: bool = True  # PUT without resourceVersion is allowed
+    graceful_deletion_seconds: Callable[[Object], int | None] | None = None
+    bumps_generation: bool = False  # spec changes increment metadata.generation
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceDefinition:
+    """One resource: names, versions, schema, behaviour. `storage_version` is one of `versions`."""
+
+    group: str
+    kind: str
+    plural: str
+    singular: str
+    namespaced: bool
+    versions: tuple[Version, ...]  # in order of preference
+    storage_version: str
+    verbs: tuple[str, ...] = ALL_VERBS
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    list_kind: str = ""  # empty: kind + "List"
+    subresources: tuple[Subresource, ...] = ()
+    strategy: Strategy = field(default_factory=Strategy)
+    name_rule: NameRule | None = None  # None: DNS-1123 subdomain
+    columns: tuple[Column, ...] = ()  # empty: Name and Age
+    # field label -> value of the object; metadata.name and metadata.namespace are always there
+    selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
+    # where it is stored when that differs from (group, plural): events share one place, etc.
+    storage_group: str | None = None
+    storage_plural: str | None = None
+    # resources that are computed and not stored (tokenreviews, componentstatuses): verbs only
+    virtual: bool = False
+
+    @property
+    def resource(self) -> str:
+        """`deployments.apps`, `pods`: the qualified name used in messages and storage keys."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def version(self, name: str) -> Version | None:
+        for candidate in self.versions:
+            if candidate.name == name and candidate.served:
+                return candidate
+        return None
+
+    def subresource(self, name: str) -> Subresource | None:
+        for candidate in self.subresources:
+            if candidate.name == name:
+                return candidate
+        return None

@@ -1,0 +1,64 @@
+"""Encode once: a decoded object becomes the JSON bytes that every later read sends.
+
+The store inserts the mod revision at `stamp` when the write is applied (raftstore's versionstamp),
+so the stored value is complete, resourceVersion included, and the same on every node. kind,
+apiVersion and the plain metadata strings come first, as upstream's structs order them; that also
+makes the first `"resourceVersion":"` in the bytes the object's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from kapiserver.errors import BadRequest
+
+_MARK = b'"resourceVersion":"'
+_HEAD = ("name", "generateName", "namespace", "selfLink", "uid")
+
+
+class Encoded(NamedTuple):
+    """JSON with an empty resourceVersion, and the offset at which the revision belongs."""
+
+    value: bytes
+    stamp: int
+
+
+def encode(obj: dict[str, Any]) -> Encoded:
+    """Encode an object (its own resourceVersion, if any, is left out)."""
+    metadata = obj["metadata"]
+    ordered_metadata: dict[str, Any] = {}
+    for field in _HEAD:
+        value = metadata.get(field)
+        if value:
+            ordered_metadata[field] = value
+    ordered_metadata["resourceVersion"] = ""
+    for field, value in metadata.items():
+        if field not in ordered_metadata and field not in _HEAD:
+            ordered_metadata[field] = value
+    ordered: dict[str, Any] = {
+        "kind": obj["kind"],
+        "apiVersion": obj["apiVersion"],
+        "metadata": ordered_metadata,
+    }
+    for field, value in obj.items():
+        if field not in ordered:
+            ordered[field] = value
+    try:
+        encoded = orjson.dumps(ordered)
+    except TypeError as error:  # orjson.JSONEncodeError: lone surrogates, integers over 64 bits
+        raise BadRequest(f"the object cannot be encoded as JSON: {error}") from error
+    return Encoded(encoded, encoded.index(_MARK) + len(_MARK))
+
+
+def strip_revision(value: bytes) -> bytes:
+    """A stored value with its resourceVersion emptied: what `encode` made before the stamp."""
+    start = value.index(_MARK) + len(_MARK)
+    return value[:start] + value[value.index(b'"', start) :]
+
+
+def restamp(value: bytes, revision: int) -> bytes:
+    """A stored value that says another resourceVersion (the last state in a DELETED event)."""
+    start = value.index(_MARK) + len(_MARK)
+    return b"%b%d%b" % (value[:start], revision, value[value.index(b'"', start) :])

@@ -1,0 +1,61 @@
+"""Where an object lives in the store: `/registry/<resource>[/<namespace>]/<name>`.
+
+Every prefix ends in "/", and a segment that could step out of its folder is refused
+(CVE-2022-3162), so that a range over one resource can never touch another.
+"""
+
+from __future__ import annotations
+
+from kapiserver.errors import BadRequest
+
+ROOT = b"/registry/"
+
+
+def check_segment(segment: str) -> None:
+    """Raise BadRequest for a name or namespace that is no single path segment."""
+    if not segment or segment in (".", "..") or "/" in segment or "%" in segment:
+        raise BadRequest(
+            f"invalid path segment {segment!r}: it must not be '', '.', '..' or hold '/'"
+        )
+
+
+class KeySpace:
+    """The keys of one resource. `resource` is `pods` or `deployments.apps`."""
+
+    __slots__ = ("namespaced", "prefix", "resource")
+
+    def __init__(self, resource: str, *, namespaced: bool) -> None:
+        check_segment(resource)
+        self.resource = resource
+        self.namespaced = namespaced
+        self.prefix = ROOT + resource.encode() + b"/"
+
+    def key(self, namespace: str, name: str) -> bytes:
+        check_segment(name)
+        if not self.namespaced:
+            return self.prefix + name.encode()
+        check_segment(namespace)
+        return self.prefix + namespace.encode() + b"/" + name.encode()
+
+    def range_prefix(self, namespace: str) -> bytes:
+        """The prefix of a namespace's objects, or of all objects when `namespace` is empty."""
+        if not namespace or not self.namespaced:
+            return self.prefix
+        check_segment(namespace)
+        return self.prefix + namespace.encode() + b"/"
+
+    def split(self, key: bytes) -> tuple[str, str]:
+        """(namespace, name) of a key of this space; the namespace is "" for cluster scope."""
+        rest = key[len(self.prefix) :].decode()
+        if not self.namespaced:
+            return "", rest
+        namespace, _, name = rest.partition("/")
+        return namespace, name
+
+
+def resource_of(key: bytes) -> bytes:
+    """`deployments.apps` of a key below ROOT; b"" for any other key."""
+    if not key.startswith(ROOT):
+        return b""
+    end = key.find(b"/", len(ROOT))
+    return key[len(ROOT) : end] if end > 0 else b""

@@ -96,7 +96,7 @@ class Lister:
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    async def list(self, query: ListQuery) -> ListPage:
+    async def page(self, query: ListQuery) -> ListPage:
         """A page; raises Expired, Timeout (a revision too far ahead) and BadRequest."""
         storage = self._objects.storage
         prefix = self._objects.keys.range_prefix(query.selection.namespace)

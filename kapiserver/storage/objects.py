@@ -77,7 +77,7 @@ class ObjectStore:
         return [obj for obj in candidates if selection.matches(obj)]
 
     async def list(self, query: ListQuery) -> ListPage:
-        return await self._lister.list(query)
+        return await self._lister.page(query)
 
     def list_now(self, query: ListQuery) -> ListPage | None:
         return self._lister.now(query)

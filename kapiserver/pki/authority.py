@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -77,7 +77,7 @@ class Authority:
     @classmethod
     def create(cls, common_name: str = "kapiserver-ca") -> Authority:
         key = new_key()
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         name = _subject(common_name, ())
         certificate = (
             x509.CertificateBuilder()
@@ -144,7 +144,7 @@ class Authority:
         usages: Sequence[x509.ObjectIdentifier],
     ) -> KeyPair:
         key = new_key()
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -1,0 +1,213 @@
+"""The folder of a local cluster (`kapiserver up`): what lies where, and how it is made.
+
+DIR/cluster.json          nodes, ports, cluster id, format version
+DIR/pki/                  the CA and the admin's certificate
+DIR/kubeconfig            contexts kapi, kapi-1, kapi-2, …
+DIR/node-1/config.yaml    the node's settings
+DIR/node-1/pki/           its serving and peer certificates
+DIR/node-1/data/          log and snapshots
+DIR/node-1/node.log, pid
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from kapiserver.cli.command import CommandError
+from kapiserver.pki import Authority, Context, PkiError, write_kubeconfig, write_private
+
+FORMAT = 1
+DEFAULT_DIRECTORY = "kapi-data"
+DEFAULT_PORT = 6443
+HOST = "127.0.0.1"
+PEER_PORT_OFFSET = 10000
+SERVICE_NAMES = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+ADMIN = "kapi-admin"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNode:
+    """One node of a local cluster."""
+
+    name: str
+    port: int
+    peer_port: int
+    directory: Path
+
+    @property
+    def url(self) -> str:
+        return f"https://{HOST}:{self.port}"
+
+    @property
+    def config_path(self) -> Path:
+        return self.directory / "config.yaml"
+
+    @property
+    def log_path(self) -> Path:
+        return self.directory / "node.log"
+
+    @property
+    def pid_path(self) -> Path:
+        return self.directory / "pid"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCluster:
+    """A local cluster as cluster.json describes it."""
+
+    directory: Path
+    cluster_id: str
+    nodes: tuple[LocalNode, ...]
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.directory / "kubeconfig"
+
+    @property
+    def pki(self) -> Path:
+        return self.directory / "pki"
+
+
+def exists(directory: Path) -> bool:
+    try:
+        return (directory / "cluster.json").exists()
+    except OSError as error:
+        raise CommandError(f"cannot read {directory} (--data-dir): {error.strerror}") from error
+
+
+def load(directory: Path) -> LocalCluster:
+    """The cluster in `directory`; CommandError when there is none or it cannot be used."""
+    path = directory / "cluster.json"
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CommandError(
+            f"there is no cluster in {directory} (--data-dir): start one with 'kapiserver up'"
+        ) from error
+    except OSError as error:
+        raise CommandError(f"cannot read {path} (--data-dir): {error.strerror}") from error
+    except ValueError as error:
+        raise CommandError(
+            f"{path} is damaged: {error}; restore it, or use another --data-dir"
+        ) from error
+    if document.get("format", 0) > FORMAT:
+        raise CommandError(
+            f"{directory} was written by a newer kapiserver (format {document['format']}, this one "
+            f"knows {FORMAT}): upgrade kapiserver, or use another --data-dir"
+        )
+    try:
+        nodes = tuple(
+            LocalNode(node["name"], node["port"], node["peerPort"], directory / node["name"])
+            for node in document["nodes"]
+        )
+        return LocalCluster(directory, document["clusterId"], nodes)
+    except (KeyError, TypeError) as error:
+        raise CommandError(f"{path} is damaged: {error!r} is missing or wrong") from error
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _peer_ports(base: int, count: int) -> list[int]:
+    """Ports for peer traffic: at a fixed distance from the API's if free, else any."""
+    wanted = [base + PEER_PORT_OFFSET + i for i in range(count)]
+    if wanted[-1] <= 65535 and all(port_is_free(port) for port in wanted):
+        return wanted
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind((HOST, 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def create(directory: Path, *, count: int, base_port: int) -> LocalCluster:
+    """Make the folder of a new cluster: certificates, node configs, kubeconfig."""
+    peer_ports = _peer_ports(base_port, count)
+    nodes = tuple(
+        LocalNode(f"node-{i + 1}", base_port + i, peer_ports[i], directory / f"node-{i + 1}")
+        for i in range(count)
+    )
+    cluster = LocalCluster(directory, f"kapi-{secrets.token_hex(6)}", nodes)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        authority = Authority.create()
+        authority.write(cluster.pki)
+        admin = authority.client(ADMIN, ["system:masters"])
+        admin.write(cluster.pki / "admin.crt", cluster.pki / "admin.key")
+        for node in nodes:
+            _write_node(cluster, node, authority)
+        write_kubeconfig(
+            cluster.kubeconfig,
+            [
+                Context("kapi", nodes[0].url),
+                *(Context(f"kapi-{i + 1}", node.url) for i, node in enumerate(nodes)),
+            ],
+            ca=authority.certificate_pem,
+            user=ADMIN,
+            credentials=admin,
+            current="kapi",
+        )
+        # last: a folder with a cluster.json is complete
+        document = {
+            "format": FORMAT,
+            "clusterId": cluster.cluster_id,
+            "nodes": [
+                {"name": node.name, "port": node.port, "peerPort": node.peer_port} for node in nodes
+            ],
+        }
+        write_private(directory / "cluster.json", json.dumps(document, indent=2).encode() + b"\n")
+    except (OSError, PkiError) as error:
+        raise CommandError(f"cannot write to {directory} (--data-dir): {error}") from error
+    return cluster
+
+
+def _write_node(cluster: LocalCluster, node: LocalNode, authority: Authority) -> None:
+    pki = node.directory / "pki"
+    authority.server(node.name, [HOST, "::1", *SERVICE_NAMES]).write(
+        pki / "server.crt", pki / "server.key"
+    )
+    authority.peer(node.name, [HOST, "localhost"]).write(pki / "peer.crt", pki / "peer.key")
+    members = ",".join(f"{other.name}={HOST}:{other.peer_port}" for other in cluster.nodes)
+    settings = {
+        "name": node.name,
+        "data-dir": "data",
+        "bind-address": HOST,
+        "secure-port": str(node.port),
+        "advertise-url": node.url,
+        "tls-cert-file": "pki/server.crt",
+        "tls-private-key-file": "pki/server.key",
+        "client-ca-file": "../pki/ca.crt",
+        "listen-peer-address": f"{HOST}:{node.peer_port}",
+        "initial-cluster": members,
+        "initial-cluster-token": cluster.cluster_id,
+        "peer-cert-file": "pki/peer.crt",
+        "peer-key-file": "pki/peer.key",
+        "peer-trusted-ca-file": "../pki/ca.crt",
+        "cluster-ca-key-file": "../pki/ca.key",
+    }
+    lines = [f"{name}: {json.dumps(value)}" for name, value in settings.items()]
+    write_private(node.config_path, ("\n".join(lines) + "\n").encode())
+
+
+def absolute(directory: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(directory)))

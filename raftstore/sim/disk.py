@@ -78,6 +78,7 @@ class FaultyFile:
 
     def pwrite(self, data: bytes, offset: int) -> None:
         self._check()
+        self._disk.step(self._path)
         room = self._disk.room_for(self._inode, offset + len(data))
         whole = room >= offset + len(data)
         data = bytes(data) if whole else bytes(data[: max(0, room - offset)])
@@ -89,6 +90,7 @@ class FaultyFile:
 
     def fdatasync(self) -> None:
         self._check()
+        self._disk.step(self._path)
         inode = self._inode
         if inode.sync_failed:
             raise StorageError(f"an earlier sync of {self._path} failed: its data is not trusted")
@@ -104,6 +106,7 @@ class FaultyFile:
 
     def preallocate(self, size: int) -> None:
         self._check()
+        self._disk.step(self._path)
         if len(self._inode.content) >= size:
             return
         if self._disk.room_for(self._inode, size) < size:
@@ -140,6 +143,7 @@ class FaultyDisk:
         self.syncs = 0
         self.locks: set[str] = set()
         self._failing_syncs = 0
+        self._steps_left: int | None = None
         self._rng = random.Random(seed)
         self._directories: dict[str, _Directory] = {}
 
@@ -148,6 +152,22 @@ class FaultyDisk:
     def fail_syncs(self, count: int = 1) -> None:
         """The next `count` calls of fdatasync fail."""
         self._failing_syncs = count
+
+    def halt_after(self, steps: int) -> None:
+        """The process dies (StorageError from then on) after `steps` more changes to the disk."""
+        self._steps_left = steps
+
+    @property
+    def halted(self) -> bool:
+        return self._steps_left == 0
+
+    def step(self, path: str) -> None:
+        """A change is about to be made."""
+        if self._steps_left is None:
+            return
+        if self._steps_left == 0:
+            raise StorageError(f"{path}: the process is dead")
+        self._steps_left -= 1
 
     def sync_fails(self) -> bool:
         if self._failing_syncs > 0:
@@ -191,6 +211,7 @@ class FaultyDisk:
         """The process ends (kill -9): open files and locks are gone, the page cache stays."""
         self.epoch += 1
         self._failing_syncs = 0
+        self._steps_left = None
         self.locks.clear()
         for directory in self._directories.values():
             for inode in directory.names.values():
@@ -207,6 +228,7 @@ class FaultyDisk:
 
     def open(self, path: str, *, create: bool = False) -> FaultyFile:
         if create:
+            self.step(path)
             directory, name = self._parent(path)
             inode = _Inode()  # an emptied file is a new one here: the old content may come back
             directory.names[name] = inode
@@ -236,6 +258,7 @@ class FaultyDisk:
             path = os.path.dirname(path)
 
     def rename(self, old: str, new: str) -> None:
+        self.step(old)
         directory, old_name = self._parent(old)
         target, new_name = self._parent(new)
         if target is not directory:
@@ -245,6 +268,7 @@ class FaultyDisk:
         directory.pending.append(change)
 
     def unlink(self, path: str) -> None:
+        self.step(path)
         directory, name = self._parent(path)
         self._inode(path)
         change = _NameChange((), (name,))
@@ -252,6 +276,7 @@ class FaultyDisk:
         directory.pending.append(change)
 
     def fsync_dir(self, path: str) -> None:
+        self.step(path)
         if path not in self._directories:
             raise storage_error("sync the directory", path, errno.ENOENT)
         directory = self._directories[path]

@@ -151,11 +151,14 @@ def decode_frame(seed: int, data: bytes, offset: int) -> Frame | None:
     return Frame(number, payload, end)
 
 
-def find_later_frame(seed: int, data: bytes, offset: int) -> Frame | None:
-    """A whole frame beyond `offset`: proof that what is damaged at `offset` had been synced."""
+def find_later_frame(seed: int, data: bytes, offset: int, number: int) -> Frame | None:
+    """A whole frame behind `offset` with a number above `number`: proof that that one was synced.
+
+    Lower numbers prove nothing: they may be a copy of this log inside a value.
+    """
     while (offset := data.find(FRAME_MAGIC, offset + 1)) >= 0:
         frame = decode_frame(seed, data, offset)
-        if frame is not None:
+        if frame is not None and frame.number > number:
             return frame
     return None
 
@@ -172,9 +175,8 @@ def encode_record(kind: int, *fields: int | str | None) -> bytes:
 
 def decode_records(payload: bytes) -> list[tuple[Any, ...]]:
     """The records of one frame; ValueError if they are not what `encode_*` makes."""
-    unpacker: Any = msgpack.Unpacker(  # type: ignore[no-untyped-call]
-        use_list=False, max_buffer_size=max(len(payload), 1)
-    )
+    size = max(len(payload), 1)
+    unpacker = msgpack.Unpacker(use_list=False, max_buffer_size=size)  # type: ignore[no-untyped-call]
     unpacker.feed(payload)
     records: list[tuple[Any, ...]] = []
     for record in unpacker:

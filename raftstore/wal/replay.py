@@ -183,12 +183,11 @@ class _Reader:
         elif self._log.state() != state:
             raise ValueError(f"carries {state}, the segments before it say {self._log.state()}")
 
-    @staticmethod
-    def _torn_bytes(path: str, data: bytes, offset: int, seed: int) -> int:
+    def _torn_bytes(self, path: str, data: bytes, offset: int, seed: int) -> int:
         rest = data[offset:].rstrip(b"\0")
         if not rest:
             return 0
-        later = fmt.find_later_frame(seed, data, offset)
+        later = fmt.find_later_frame(seed, data, offset, self._next_frame)
         if later is not None:
             raise CorruptLog(
                 fmt.how_to_rebuild(

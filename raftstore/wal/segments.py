@@ -161,16 +161,13 @@ class Segments:
 
     def _start_segment(self, room: int = 0) -> None:
         """Turn the spare into the segment that starts with the next frame."""
-        size = max(self._segment_bytes, room + HEADER_ROOM)
-        header = fmt.encode_segment_header(
-            fmt.SegmentHeader(self._cluster_id, self._node_id, self._next_frame, size)
-        )
-        seed = fmt.frame_seed(header)
-        carry = fmt.encode_frame(
-            seed, self._next_frame, [fmt.encode_record(fmt.CARRY, *self._state)]
-        )
+        size = self._segment_bytes
+        start, seed = self._segment_start(size)
+        if len(start) + room + SEAL_ROOM > size:  # one batch that is larger than a segment
+            size = len(start) + room + 2 * SEAL_ROOM
+            start, seed = self._segment_start(size)
         self._spare.preallocate(size)
-        self._spare.pwrite(header + carry, 0)
+        self._spare.pwrite(start, 0)
         self._spare.fdatasync()
         path = f"{self._directory}/{segment_name(self._next_frame)}"
         self._disk.rename(self._spare.path, path)
@@ -178,8 +175,17 @@ class Segments:
         self._spare.close()
         self._file = self._disk.open(path)
         self._file_size = size
-        self._seed, self._end, self._max_index = seed, len(header) + len(carry), 0
+        self._seed, self._end, self._max_index = seed, len(start), 0
         self._next_frame += 1
+
+    def _segment_start(self, size: int) -> tuple[bytes, int]:
+        """Header and carried state of the next segment, and the seed of its frames."""
+        header = fmt.encode_segment_header(
+            fmt.SegmentHeader(self._cluster_id, self._node_id, self._next_frame, size)
+        )
+        seed = fmt.frame_seed(header)
+        carry = fmt.encode_record(fmt.CARRY, *self._state)
+        return header + fmt.encode_frame(seed, self._next_frame, [carry]), seed
 
     def _make_spare(self) -> None:
         self._spare = self._disk.open(f"{self._directory}/{SPARE}", create=True)
@@ -204,4 +210,3 @@ def _seal(seed: int, next_segment: int) -> bytes:
 
 
 SEAL_ROOM = len(_seal(0, 0))
-HEADER_ROOM = 4096  # header and carried state fit easily: the ids are short

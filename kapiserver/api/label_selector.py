@@ -7,7 +7,8 @@ storage runs over thousands of objects: requirements are compiled to closures on
 Grammar (the keywords `in` and `notin` are also good values):
 
     selector    = [ requirement { "," requirement } ]
-    requirement = [ "!" ] KEY | KEY operator VALUE | KEY ("in" | "notin") "(" VALUE { "," VALUE } ")"
+    requirement = [ "!" ] KEY | KEY operator VALUE | KEY ("in" | "notin") "(" values ")"
+    values      = VALUE { "," VALUE }
     operator    = "=" | "==" | "!=" | ">" | "<"
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kapiserver.api.content import label_value, qualified_name
-from kapiserver.api.field_errors import quote
+from kapiserver.api.go_text import quoted
 
 Match = Callable[[Mapping[str, str]], bool]
 
@@ -142,7 +143,7 @@ class _Parser:
             raise SelectorError(f"found '{key}', expected: identifier")
         problems = qualified_name(key)
         if problems:
-            raise SelectorError(f"<nil>: Invalid value: {quote(key)}: {'; '.join(problems)}")
+            raise SelectorError(f"<nil>: Invalid value: {quoted(key)}: {'; '.join(problems)}")
         if self._peek() in (_END, ","):
             return Requirement(key, "!" if negated else "exists")
         operator = self._next()
@@ -188,13 +189,13 @@ def _checked(key: str, operator: str, values: tuple[str, ...]) -> Requirement:
     for index, value in enumerate(values):
         if operator in (">", "<") and _integer(value) is None:
             raise SelectorError(
-                f"values[{index}]: Invalid value: {quote(value)}: "
+                f"values[{index}]: Invalid value: {quoted(value)}: "
                 "for 'Gt', 'Lt' operators, the value must be an integer"
             )
         problems = label_value(value)
         if problems:
             raise SelectorError(
-                f"values[{index}][{key}]: Invalid value: {quote(value)}: {'; '.join(problems)}"
+                f"values[{index}][{key}]: Invalid value: {quoted(value)}: {'; '.join(problems)}"
             )
     return Requirement(key, operator, values)
 

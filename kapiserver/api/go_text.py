@@ -1,0 +1,36 @@
+"""Values printed as Go prints them, for messages that upstream builds with %v and %q."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+
+def quoted(text: str) -> str:
+    """%q of a string (JSON and Go share the escapes that occur in practice)."""
+    return orjson.dumps(text).decode()
+
+
+def plain(value: Any) -> str:
+    """%v of a decoded JSON value: `map[a:1 b:[x y]]`."""
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{plain(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(plain(item) for item in value) + "]"
+    return str(value)
+
+
+def kind_name(value: Any) -> str:
+    """What encoding/json calls a JSON value of the wrong type."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"

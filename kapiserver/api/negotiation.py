@@ -1,0 +1,169 @@
+"""What form the client wants the answer in, and what form its body is in.
+
+In: Accept and Content-Type headers. Out: `Output` (media type, pretty, and whether it is to be a
+Table or metadata only) or an error with upstream's wording (406, 415). Pure. Real clients send a
+handful of different headers, so parsed ones are remembered.
+
+Protobuf is not spoken: clients that ask for it name JSON as second choice and get that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from kapiserver.errors import NotAcceptable, UnsupportedMediaType
+
+JSON = "application/json"
+YAML = "application/yaml"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+_SERVED = (JSON, YAML)
+
+OBJECT = ""
+TABLE = "Table"
+METADATA = "PartialObjectMetadata"
+METADATA_LIST = "PartialObjectMetadataList"
+_CONVERSIONS = (TABLE, METADATA, METADATA_LIST)
+_META_GROUP = "meta.k8s.io"
+_META_VERSIONS = ("v1", "v1beta1")
+
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The negotiated answer. `convert` is OBJECT or one of the meta.k8s.io kinds."""
+
+    media_type: str = JSON
+    pretty: bool = False
+    convert: str = OBJECT
+    meta_version: str = "v1"
+
+    @property
+    def content_type(self) -> bytes:
+        return self.media_type.encode()
+
+
+PLAIN = Output()
+
+
+def _not_acceptable(served: tuple[str, ...]) -> NotAcceptable:
+    return NotAcceptable(f"only the following media types are accepted: {', '.join(served)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    media_type: str
+    parameters: tuple[tuple[str, str], ...]
+    quality: float
+
+
+def _clauses(header: str) -> list[_Clause]:
+    """The parts of an Accept header, best first; equals stay in order. Malformed ones are cut."""
+    out: list[_Clause] = []
+    for part in header.split(","):
+        media_type, *rest = (piece.strip() for piece in part.split(";"))
+        parameters: list[tuple[str, str]] = []
+        quality = 1.0
+        for parameter in rest:
+            name, _, value = parameter.partition("=")
+            name, value = name.strip(), value.strip().strip('"')
+            if name == "q":
+                try:
+                    quality = float(value)
+                except ValueError:
+                    quality = 1.0
+            else:
+                parameters.append((name, value))
+        if media_type and quality > 0:
+            out.append(_Clause(media_type, tuple(parameters), quality))
+    out.sort(key=lambda clause: -clause.quality)
+    return out
+
+
+def _offers(wanted: str) -> tuple[str, ...]:
+    if wanted in ("*/*", "application/*"):
+        return _SERVED
+    return (wanted,) if wanted in _SERVED else ()
+
+
+def _output(clause: _Clause, media_type: str, conversions: tuple[str, ...]) -> Output | None:
+    """None: the clause asks for something that this endpoint cannot do."""
+    convert, group, version, pretty = OBJECT, "", "", False
+    for name, value in clause.parameters:
+        if name == "as":
+            convert = value
+        elif name == "g":
+            group = value
+        elif name == "v":
+            version = value
+        elif name == "pretty":
+            pretty = value == "1"
+        elif name == "stream" and value not in ("", "watch"):
+            return None
+    if not (convert or group or version):
+        return Output(media_type, pretty)
+    if convert not in conversions or group != _META_GROUP or version not in _META_VERSIONS:
+        return None
+    return Output(media_type, pretty, convert, version)
+
+
+@lru_cache(512)
+def negotiate(accept: bytes, *, convertible: bool = True) -> Output:
+    """The best form for an endpoint; raises NotAcceptable. `convertible`: Tables and metadata."""
+    if not accept:
+        return PLAIN
+    conversions = _CONVERSIONS if convertible else ()
+    for clause in _clauses(accept.decode("latin-1")):
+        for offer in _offers(clause.media_type):
+            found = _output(clause, offer, conversions)
+            if found is not None:
+                return found
+    raise _not_acceptable((JSON, YAML, PROTOBUF))
+
+
+@lru_cache(512)
+def negotiate_stream(accept: bytes) -> Output:
+    """As `negotiate`, for a watch: frames of JSON are the only stream there is."""
+    if not accept:
+        return PLAIN
+    for clause in _clauses(accept.decode("latin-1")):
+        if JSON in _offers(clause.media_type):
+            found = _output(clause, JSON, _CONVERSIONS)
+            if found is not None:
+                return found
+    raise _not_acceptable((f"{JSON};stream=watch", f"{PROTOBUF};stream=watch"))
+
+
+def media_type(header: bytes | None) -> str:
+    """A Content-Type without its parameters."""
+    if not header:
+        return ""
+    return header.decode("latin-1").partition(";")[0].strip().lower()
+
+
+def unsupported(accepted: tuple[str, ...]) -> UnsupportedMediaType:
+    return UnsupportedMediaType(
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(accepted)
+    )
+
+
+def body_media_type(header: bytes | None) -> str:
+    """JSON or YAML: how to read an object in a body. Absent means JSON."""
+    found = media_type(header)
+    if not found:
+        return JSON
+    if found not in _SERVED:
+        raise unsupported(_SERVED)
+    return found
+
+
+def wants_pretty(parameter: str, user_agent: bytes | None) -> bool:
+    """`?pretty=` decides; without it, people's own tools get readable output."""
+    if parameter:
+        return parameter in ("1", "t", "T", "true", "TRUE", "True")
+    return user_agent is not None and user_agent.startswith((b"curl", b"Wget", b"Mozilla/5.0"))

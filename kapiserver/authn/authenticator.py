@@ -1,0 +1,54 @@
+"""Who is asking. In: a request. Out: UserInfo, or Unauthorized.
+
+Authenticators are asked in order. One that finds its kind of credential decides: it returns the
+user, or raises Unauthorized if the credential is wrong (a wrong credential never falls through to
+the next one, nor to anonymous). One that finds nothing returns None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from kapiserver.errors import Unauthorized
+from kapiserver.pipeline.context import RequestContext
+from kapiserver.pipeline.stage import InstantStage
+from kapiserver.request import Request, UserInfo
+
+AUTHENTICATED = "system:authenticated"
+UNAUTHENTICATED = "system:unauthenticated"
+ANONYMOUS = UserInfo("system:anonymous", groups=(UNAUTHENTICATED,))
+
+
+class Authenticator(Protocol):
+    def authenticate(self, request: Request) -> UserInfo | None: ...
+
+
+class Anonymous:
+    """The last in the chain, where requests without credentials are allowed."""
+
+    def authenticate(self, request: Request) -> UserInfo | None:
+        return ANONYMOUS
+
+
+class Authentication(InstantStage):
+    """The stage: sets `context.user`, with system:authenticated added for everybody known."""
+
+    def __init__(self, authenticators: Sequence[Authenticator]) -> None:
+        self._authenticators = tuple(authenticators)
+
+    def check(self, context: RequestContext) -> bool:
+        for authenticator in self._authenticators:
+            user = authenticator.authenticate(context.request)
+            if user is not None:
+                context.user = user
+                return True
+        raise Unauthorized()
+
+
+def authenticated(user: UserInfo) -> UserInfo:
+    """The user as a member of system:authenticated."""
+    if AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups:
+        return user
+    return replace(user, groups=(*user.groups, AUTHENTICATED))

@@ -1,0 +1,53 @@
+"""One request on its way through the stages: the facts, and what each stage has found out.
+
+`RequestContext` is made by the dispatcher and filled from left to right: authn sets `user`, the
+stages may add warnings and headers, the verbs read everything. It lives as long as the request.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from kapiserver.pipeline.query import Query
+from kapiserver.pipeline.request_info import RequestInfo
+from kapiserver.request import Connection, Request, UserInfo
+
+NOBODY = UserInfo("")
+
+# Upstream truncates the warnings of one answer at this many bytes.
+WARNINGS_LIMIT = 4096
+
+
+class RequestContext:
+    """What the stages and the verbs know of a request."""
+
+    __slots__ = ("_warned", "audit_id", "info", "request", "user", "warnings")
+
+    def __init__(self, request: Request, info: RequestInfo) -> None:
+        self.request = request
+        self.info = info
+        self.user = NOBODY
+        self.audit_id = request.header(b"audit-id") or str(uuid4()).encode()
+        self.warnings: list[str] = []
+        self._warned = 0
+
+    @property
+    def query(self) -> Query:
+        return self.info.query
+
+    @property
+    def connection(self) -> Connection:
+        return self.request.connection
+
+    def warn(self, text: str) -> None:
+        """Tell the client something without failing; the same text once, and no more than fits."""
+        if text and text not in self.warnings and self._warned + len(text) <= WARNINGS_LIMIT:
+            self._warned += len(text)
+            self.warnings.append(text)
+
+
+def warning_header(text: str) -> bytes:
+    """A Warning header's value: RFC 7234, code 299, the text as a quoted string."""
+    clean = "".join(char if char.isprintable() else " " for char in text)
+    escaped = clean.replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{escaped}"'.encode()

@@ -1,0 +1,166 @@
+"""Proposals of this node on their way: who waits for which, and when to try again.
+
+In: payloads with a time to live. Out: the machine's result, a refusal that is certain, or
+`Unknown`. Each proposal has an id that the machine remembers, so the same one may be handed to
+the core again whenever an attempt may have been lost (the leader changed, the link to it came
+back, nothing was heard for a while): it is applied once. An attempt that was refused is certain
+to have no effect; one that was not is open for ever. So at the deadline a proposal with an open
+attempt is `Unknown`, and only one without is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from raftstore.errors import (
+    Closed,
+    NoLeader,
+    Overloaded,
+    RequestTooLarge,
+    StoreError,
+    Unknown,
+)
+from raftstore.machine.commands import Payload, encode_command
+from raftstore.machine.results import Result
+
+RETRY_AFTER = 1.0  # an attempt that was not heard of for so long is repeated
+
+Refusal = Callable[[StoreError], None]
+Propose = Callable[[bytes, bytes, Refusal], None]
+
+
+class Waiter:
+    """One task that waits for one value. `set` wakes it; a second `set` is ignored."""
+
+    __slots__ = ("_task", "value")
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self._task: trio.lowlevel.Task | None = None
+
+    def set(self, value: Any) -> None:
+        if self.value is None:
+            self.value = value
+            if self._task is not None:
+                trio.lowlevel.reschedule(self._task)
+                self._task = None
+
+    async def wait(self) -> Any:
+        """The value, which is never None."""
+        if self.value is None:
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
+        return self.value
+
+    def _abort(self, _raise: object) -> trio.lowlevel.Abort:
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+class _Proposal(Waiter):
+    __slots__ = ("command", "id", "open_attempts", "refusal", "tried_at")
+
+    def __init__(self, proposal_id: bytes, command: bytes) -> None:
+        super().__init__()
+        self.id = proposal_id
+        self.command = command
+        self.open_attempts = 0  # attempts that may have reached a leader's log
+        self.tried_at = 0.0
+        self.refusal: StoreError | None = None  # of the last attempt
+
+
+class Proposals:
+    def __init__(self, *, max_waiting: int, max_bytes: int) -> None:
+        self._session = os.urandom(8)
+        self._sequence = 0
+        self._waiting: dict[bytes, _Proposal] = {}  # oldest first
+        self._max_waiting = max_waiting
+        self._max_bytes = max_bytes
+        self._propose: Propose | None = None
+        self._wake: Callable[[], None] = lambda: None
+        self._closed: StoreError | None = None
+
+    def connect(self, propose: Propose, wake: Callable[[], None]) -> None:
+        """Give the core's `propose`, and what makes the core run soon."""
+        self._propose = propose
+        self._wake = wake
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def run(self, payload: Payload, timeout: float) -> Any:
+        """Propose and wait for the result. Raises what the machine or the core refused it with."""
+        if self._closed is not None:
+            raise Closed(str(self._closed))
+        if len(self._waiting) >= self._max_waiting:
+            raise Overloaded(f"{self._max_waiting} proposals wait for their result")
+        self._sequence += 1
+        proposal_id = self._session + self._sequence.to_bytes(8, "big")
+        command = encode_command(proposal_id, payload)
+        if len(command) > self._max_bytes:
+            raise RequestTooLarge(
+                f"the command has {len(command)} bytes, the limit is {self._max_bytes}"
+            )
+        proposal = self._waiting[proposal_id] = _Proposal(proposal_id, command)
+        try:
+            with trio.move_on_after(timeout):
+                self._attempt(proposal)
+                result = await proposal.wait()
+                if isinstance(result, StoreError):
+                    raise result
+                return result
+        finally:
+            self._waiting.pop(proposal_id, None)
+        raise self._verdict(proposal, timeout)
+
+    def _verdict(self, proposal: _Proposal, timeout: float) -> StoreError:
+        if proposal.open_attempts:
+            return Unknown(f"no result within {timeout} s; the proposal may still be applied")
+        return proposal.refusal or NoLeader(f"no leader within {timeout} s")
+
+    def _attempt(self, proposal: _Proposal) -> None:
+        assert self._propose is not None
+        proposal.tried_at = trio.current_time()
+        proposal.open_attempts += 1
+        self._propose(proposal.command, proposal.id, lambda error: self._refused(proposal, error))
+        self._wake()
+
+    def _refused(self, proposal: _Proposal, error: StoreError) -> None:
+        proposal.open_attempts -= 1
+        proposal.refusal = error
+        if proposal.open_attempts == 0 and not isinstance(error, NoLeader):
+            proposal.set(error)
+
+    # -- what the core reports ----------------------------------------------------------------
+
+    def applied(self, proposal_id: bytes, result: Result) -> None:
+        proposal = self._waiting.pop(proposal_id, None)
+        if proposal is not None:
+            proposal.set(result)
+
+    def try_again(self, *, older_than: float = 0.0) -> None:
+        """Repeat the attempts that are older than so many seconds."""
+        before = trio.current_time() - older_than
+        for proposal in list(self._waiting.values()):
+            if proposal.tried_at <= before and proposal.value is None:
+                self._attempt(proposal)
+
+    async def repeat(self) -> None:
+        """Task: repeat what was lost without anybody noticing."""
+        while True:
+            await trio.sleep(RETRY_AFTER / 2)
+            self.try_again(older_than=RETRY_AFTER)
+
+    def close(self, error: StoreError) -> None:
+        self._closed = error
+        for proposal in list(self._waiting.values()):
+            proposal.set(
+                Unknown(f"the node stopped: {error}")
+                if proposal.open_attempts
+                else Closed(str(error))
+            )
+        self._waiting.clear()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
@@ -176,7 +176,7 @@ def encode_record(kind: int, *fields: int | str | None) -> bytes:
 def decode_records(payload: bytes) -> list[tuple[Any, ...]]:
     """The records of one frame; ValueError if they are not what `encode_*` makes."""
     size = max(len(payload), 1)
-    unpacker = msgpack.Unpacker(use_list=False, max_buffer_size=size)  # type: ignore[no-untyped-call]
+    unpacker = msgpack.Unpacker(use_list=False, max_buffer_size=size)
     unpacker.feed(payload)
     records: list[tuple[Any, ...]] = []
     for record in unpacker:
@@ -217,7 +217,7 @@ def _carry(fields: tuple[Any, ...]) -> bool:
     )
 
 
-_SCHEMA = {
+_SCHEMA: dict[int, Callable[[tuple[Any, ...]], bool]] = {
     ENTRIES: _entries,
     TRUNCATE: lambda fields: len(fields) == 1 and _is_index(fields[0]),
     HARD_STATE: _hard_state,

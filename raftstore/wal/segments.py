@@ -198,7 +198,8 @@ class Segments:
     def close(self) -> None:
         """Mark the end, so that damage to what is there now is not mistaken for a torn tail."""
         try:
-            if self._failed is None:
+            # Not worth a new segment, which a full disk might refuse.
+            if self._failed is None and self._end + 2 * SEAL_ROOM <= self._file_size:
                 self._write(Batch([], 0, 0, self._state))
         finally:
             self._file.close()

@@ -112,5 +112,8 @@ class Configurations:
         while len(self._history) > 1 and self._history[1][0] <= index:
             self._history.pop(0)
 
-    def reset(self, index: int, members: Members) -> None:
-        self._history = [(index, members)]
+    def after(self, index: int) -> list[tuple[int, Members]]:
+        return [item for item in self._history if item[0] > index]
+
+    def reset(self, index: int, members: Members, later: list[tuple[int, Members]]) -> None:
+        self._history = [(index, members), *later]

@@ -111,7 +111,7 @@ class Elections(CoreState):
             return
         if message["term"] > self.term and not message["transfer"] and self._is_content():
             return
-        self._stock_receive(peer, message)
+        self._SyncObj__onMessageReceived(peer, message)
 
     def _on_response_vote(self, peer: Peer, message: Message) -> None:
         """SyncObj counts messages; count voters. test_elections.py::test_a_vote_counts_once"""
@@ -122,11 +122,11 @@ class Elections(CoreState):
         if peer in self._votes:
             return
         self._votes.add(peer)
-        self._stock_receive(peer, message)
+        self._SyncObj__onMessageReceived(peer, message)
 
     def _on_timeout_now(self, peer: Peer, message: Message) -> None:
         if self._is_voter and not self._is_leading:
-            self._stock_receive(peer, message)
+            self._SyncObj__onMessageReceived(peer, message)
 
     def _on_stale_term(self, _peer: Peer, message: Message) -> None:
         self._observe_term(message["term"])
@@ -145,8 +145,8 @@ class Elections(CoreState):
         if was_leader and state != LEADER:
             self._election_deadline = self._clock() + self._new_election_timeout()
             self._transfer = None
-            self._progress.clear()
             self._leadership_lost()
+            self._progress.clear()
 
     def _SyncObj__onBecomeLeader(self) -> None:  # noqa: N802
         self._end_pre_vote()
@@ -158,13 +158,6 @@ class Elections(CoreState):
         """SyncObj calls back everything it forwarded as failed. A forward that the old leader
         has may still be committed, so here its outcome is left open."""
         self._leader_changed()
-
-    def _leadership_lost(self) -> None:
-        """For the rooms that hold promises which only a leader can keep."""
-        raise NotImplementedError
-
-    def _leader_changed(self) -> None:
-        raise NotImplementedError
 
     # ---- transfer
     def transfer_leadership(self, to: str | None = None) -> bool:
@@ -198,8 +191,7 @@ class Elections(CoreState):
         if now > transfer.deadline or transfer.target not in self._voters:
             self._transfer = None  # it did not work out: take proposals again
         elif (
-            not transfer.ordered
-            and self._progress_of(transfer.target).match == self.wal.last_index
+            not transfer.ordered and self._progress_of(transfer.target).match == self.wal.last_index
         ):
             self._tell(transfer.target, "timeout_now", term=self.term)
             self._transfer = transfer._replace(ordered=True)

@@ -21,16 +21,7 @@ NOOP_COMMAND = encode_command(b"", Noop())
 
 class Following(CoreState):
     applied_bytes: int  # of log applied since the last snapshot
-
-    # ---- for the other rooms
-    def _configuration_changed(self) -> None:
-        raise NotImplementedError
-
-    def _configuration_applied(self, index: int) -> None:
-        raise NotImplementedError
-
-    def _leader_changed(self) -> None:
-        raise NotImplementedError
+    _uncommitted_bytes: int
 
     # ---- the leader's messages
     def _follow(self, peer: Peer, message: Message) -> bool:
@@ -173,6 +164,7 @@ class Following(CoreState):
         index, _term, command = entry
         self.applied_index = index
         self.applied_bytes += len(command)
+        self._uncommitted_bytes = max(0, self._uncommitted_bytes - len(command))
         kind = command[:1]
         if kind == REGULAR:
             payload = command[1:]

@@ -49,18 +49,14 @@ class _Waiting(NamedTuple):
 class Membership(CoreState):
     _appended_change: tuple[int, OnChanged] | None  # the leader's, until it is committed
     _asked_changes: dict[int, _Waiting]
+    _announced: Members | None  # the last members that the node above was told
     _leaving: _Waiting | None  # this leader's own removal: done by the next leader
 
     def _start_membership(self) -> None:
         self._appended_change = None
         self._asked_changes = {}
         self._leaving = None
-
-    def _new_request(self) -> int:
-        raise NotImplementedError
-
-    def transfer_leadership(self, to: str | None = None) -> bool:
-        raise NotImplementedError
+        self._announced = None
 
     @property
     def members(self) -> Members:
@@ -225,7 +221,10 @@ class Membership(CoreState):
         union: dict[str, Member] = {}
         for members in (self._configs.at(self.applied_index)[1], self._configs.current):
             union.update((member.node_id, member) for member in members)
-        self._listeners.on_members(tuple(union[node_id] for node_id in sorted(union)))
+        links = tuple(union[node_id] for node_id in sorted(union))
+        if links != self._announced:
+            self._announced = links
+            self._listeners.on_members(links)
 
     def _configuration_applied(self, index: int) -> None:
         """A membership entry is committed and applied."""

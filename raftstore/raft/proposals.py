@@ -59,10 +59,6 @@ class Proposals(CoreState):
         # An answer to an earlier life of this node must not fit a request of this one.
         self._next_request = self._rng.getrandbits(48)
 
-    def _accepts_proposals(self) -> bool:
-        """False while leadership is being handed over."""
-        raise NotImplementedError
-
     def propose(self, command: bytes, proposal_id: bytes, refused: OnRefused) -> None:
         """Append here or at the leader. `refused` is called at most once, possibly before this
         returns, and only if this attempt has not been and will not be appended."""
@@ -133,8 +129,7 @@ class Proposals(CoreState):
             refused(refusal_from(message["reason"], message["text"]))
 
     # ---- what ends a promise
-    def _proposal_applied(self, proposal_id: bytes | None, size: int) -> None:
-        self._uncommitted_bytes = max(0, self._uncommitted_bytes - size)
+    def _proposal_applied(self, proposal_id: bytes | None) -> None:
         if proposal_id:
             request = self._request_of.pop(proposal_id, None)
             if request is not None:

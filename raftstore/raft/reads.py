@@ -21,7 +21,7 @@ OnIndex: TypeAlias = Callable[[int | None], None]
 
 class _Round(NamedTuple):
     number: int
-    index: int
+    commit: int
     readers: list[OnIndex]
 
 
@@ -43,12 +43,6 @@ class Reads(CoreState):
         self._readers = []
         self._asked = None
 
-    def _new_request(self) -> int:
-        raise NotImplementedError
-
-    def _replicate_to_all(self, *, heartbeat: bool) -> None:
-        raise NotImplementedError
-
     def _read_round(self) -> int:
         """The number that every message to followers carries; they send it back."""
         return self._rounds
@@ -56,9 +50,8 @@ class Reads(CoreState):
     def read_index(self, done: OnIndex) -> None:
         """Ask for an index. `done` gets it, or None: no leader confirmed, ask again."""
         self._enter()
-        if not self._is_leading and not self._leader_reachable():
-            done(None)
-        elif len(self._readers) >= self.config.waiting_reads:
+        full = len(self._readers) >= self.config.waiting_reads
+        if full or not (self._is_leading or self._leader_reachable()):
             done(None)
         else:
             self._readers.append(done)
@@ -102,7 +95,7 @@ class Reads(CoreState):
         if confirmed >= self._quorum:
             self._round = None
             for done in current.readers:
-                done(current.index)
+                done(current.commit)
 
     def _on_read_request(self, peer: Peer, message: Message) -> None:
         request = message["request"]

@@ -19,20 +19,6 @@ from raftstore.raft.stock import Peer
 class Replication(CoreState):
     _heartbeat_at: float  # when the next heartbeat is due
 
-    # ---- for the other rooms
-    def _observe_term(self, term: int) -> None:
-        raise NotImplementedError
-
-    def _read_round(self) -> int:
-        raise NotImplementedError
-
-    def _send_snapshot(self, peer: Peer, progress: Progress, *, heartbeat: bool) -> bool:
-        """Go on with (or begin) a snapshot transfer. True if a message was sent."""
-        raise NotImplementedError
-
-    def _snapshot_superseded(self, peer: Peer, progress: Progress) -> None:
-        raise NotImplementedError
-
     # ---- what SyncObj's tick calls
     def _SyncObj__sendAppendEntries(self) -> None:  # noqa: N802
         """The heartbeat. SyncObj's own loop sends everything again and again while nothing is

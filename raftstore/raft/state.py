@@ -58,7 +58,7 @@ class CoreState(IsolatedSyncObj):
             peer = self._peers[node_id] = Peer(node_id)
         return peer
 
-    def _tell(self, peer: Peer, kind: str, **fields: Any) -> bool:
+    def _tell(self, peer: Peer, kind: str, /, **fields: Any) -> bool:
         """Send one message; the outbox holds it while it must wait for the disk."""
         message: Message = {"type": kind, **fields}
         return self._outbox.send(peer, message)
@@ -81,6 +81,79 @@ class CoreState(IsolatedSyncObj):
         if progress is None:
             progress = self._progress[peer] = Progress(self.wal.last_index + 1)
         return progress
+
+    # ---- what one room asks of another; the room that does it is named
+    def _observe_term(self, term: int) -> None:
+        """Elections: another node is in this term."""
+        raise NotImplementedError
+
+    def transfer_leadership(self, to: str | None = None) -> bool:
+        """Elections."""
+        raise NotImplementedError
+
+    def _follow(self, peer: Peer, message: Message) -> bool:
+        """Following: `peer` claims to lead; False if its term is over."""
+        raise NotImplementedError
+
+    def _acknowledge(self, peer: Peer, index: int, message: Message) -> None:
+        """Following: tell the leader that our log equals its own up to `index`."""
+        raise NotImplementedError
+
+    def _replicate_to_all(self, *, heartbeat: bool) -> None:
+        """Replication: send what there is; with `heartbeat` at least one message to each."""
+        raise NotImplementedError
+
+    def _is_answer_to_us(self, peer: Peer, message: Message) -> bool:
+        """Replication: an answer of a member to this leadership."""
+        raise NotImplementedError
+
+    def _matched(self, peer: Peer, progress: Progress, index: int) -> None:
+        """Replication: the follower holds our entries up to `index`."""
+        raise NotImplementedError
+
+    def _send_snapshot(self, peer: Peer, progress: Progress, *, heartbeat: bool) -> bool:
+        """SnapshotSending: begin or go on. True if a message was sent."""
+        raise NotImplementedError
+
+    def _snapshot_superseded(self, peer: Peer, progress: Progress) -> None:
+        """SnapshotSending: end the transfer, if there is one."""
+        raise NotImplementedError
+
+    def _needed_by_transfers(self, index: int) -> int:
+        """SnapshotSending: how far the log may be trimmed although snapshots are on their way."""
+        raise NotImplementedError
+
+    def _stop_making(self) -> None:
+        """SnapshotMaking: give up the snapshot that is being made."""
+        raise NotImplementedError
+
+    def _read_round(self) -> int:
+        """Reads: the number that every message to followers carries."""
+        raise NotImplementedError
+
+    def _new_request(self) -> int:
+        """Proposals: a number for a request to the leader."""
+        raise NotImplementedError
+
+    def _accepts_proposals(self) -> bool:
+        """False while leadership is being handed over."""
+        raise NotImplementedError
+
+    def _configuration_changed(self) -> None:
+        """Membership: the newest configuration in the log is another one."""
+        raise NotImplementedError
+
+    def _configuration_applied(self, index: int) -> None:
+        """Membership: the configuration of entry `index` is committed."""
+        raise NotImplementedError
+
+    def _leadership_lost(self) -> None:
+        """For the rooms that hold promises which only a leader can keep."""
+        raise NotImplementedError
+
+    def _leader_changed(self) -> None:
+        """For the rooms that wait for the leader's answers."""
+        raise NotImplementedError
 
     # ---- SyncObj's view of the log's end, without building a tuple for it
     def _SyncObj__getCurrentLogIndex(self) -> int:  # noqa: N802

@@ -60,6 +60,8 @@ def as_status() -> Iterator[None]:
             "the database has reached its size limit: only reads and deletes are accepted until "
             "objects are deleted and the history is compacted, or --quota-backend-bytes is raised"
         ) from error
+    except raft.MembershipError as error:
+        raise api.Conflict(str(error)) from error
     except raft.Closed as error:
         raise api.ServiceUnavailable("the node is shutting down", retry_after=1) from error
     except raft.Refused as error:

@@ -14,7 +14,6 @@ from kapiserver.storage.leases import LeasePool
 from kapiserver.storage.object import FieldsOf
 from kapiserver.storage.objects import ObjectStore
 from raftstore import Store
-from raftstore.errors import Unknown
 from raftstore.types import Event
 
 BOOKMARK_SECONDS = 30.0
@@ -113,7 +112,7 @@ class Storage:
             return
         try:
             await self.backend.wait_revision(revision, FRESHNESS_SECONDS)
-        except Unknown as error:
+        except TimeoutError as error:
             raise Timeout(
                 f"Too large resource version: {revision}, current: {self.revision}",
                 causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],

@@ -1,0 +1,39 @@
+"""`kapiserver init`: the first node of a cluster over several machines."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+
+from kapiserver.cli.command import Command
+from kapiserver.cli.machine import add_machine_flags, machine_of, write_machine
+from kapiserver.pki import Authority
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_machine_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    machine = machine_of(arguments)
+    write_machine(
+        machine,
+        Authority.create(),
+        cluster_id=f"kapi-{secrets.token_hex(6)}",
+        members=f"{machine.name}={machine.peer_address}",
+    )
+    print(f"{machine.name} is set up in {machine.directory}. Start it (or let systemd do it):\n")
+    print(f"  kapiserver serve --config {machine.config_path}\n")
+    print("Then make a token for the next machine:\n")
+    print(f"  kapiserver token create --data-dir {machine.directory}\n")
+    print(f"kubectl's configuration: {machine.directory / 'kubeconfig'}")
+    return 0
+
+
+COMMAND = Command(
+    "init",
+    "Set up the first node of a cluster over several machines.",
+    "kapiserver init --advertise-address 10.0.0.1",
+    add_arguments,
+    run,
+)

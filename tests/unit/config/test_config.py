@@ -1,0 +1,86 @@
+"""Flags and the config file: one table, one meaning, clear errors."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from kapiserver import config
+from kapiserver.config import ConfigError, add_flags, duration, from_arguments, make_config, size
+
+
+def parse(*flags: str) -> config.ServerConfig:
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    return from_arguments(parser.parse_args(flags))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1h", 3600.0), ("1m30s", 90.0), ("250ms", 0.25), ("0.5s", 0.5), ("1h30m", 5400.0)],
+)
+def test_durations_are_gos(text: str, seconds: float) -> None:
+    assert duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "1x", "1h banana"])
+def test_a_bad_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        duration(text)
+
+
+def test_sizes_know_decimal_and_binary_units() -> None:
+    assert [size(text) for text in ("1", "1k", "1Ki", "8Gi")] == [1, 1000, 1024, 8 << 30]
+
+
+def test_a_flag_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:
+    file = tmp_path / "node.yaml"
+    file.write_text("data-dir: data\nsecure-port: 7000\nevent-ttl: 2h\n")
+    parsed = parse("--config", str(file), "--secure-port", "7001")
+    assert parsed.secure_port == 7001
+    assert parsed.event_ttl == 7200
+    assert parsed.bind_address == "0.0.0.0"
+
+
+def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "node.yaml"
+    file.write_text("data-dir: data\nclient-ca-file: ../pki/ca.crt\n")
+    parsed = parse("--config", str(file))
+    assert parsed.data_dir == tmp_path / "data"
+    assert parsed.client_ca_file == tmp_path / "../pki/ca.crt"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("nonsense: 1\n", "unknown setting 'nonsense'"),
+        ("- a\n", "must be a mapping"),
+        ("secure-port: [1]\n", "secure-port must be a single value"),
+        ("secure-port: high\n", "--secure-port: 'high' is not valid"),
+        ("a: [\n", "not valid YAML"),
+    ],
+)
+def test_a_bad_file_is_named_with_the_fault(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "node.yaml"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        parse("--config", str(file), "--data-dir", "x")
+
+
+def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--config: cannot read .*no\.yaml"):
+        parse("--config", str(tmp_path / "no.yaml"))
+
+
+def test_what_belongs_together_is_asked_for_together() -> None:
+    with pytest.raises(ConfigError, match="go together"):
+        make_config({"data-dir": "d", "tls-cert-file": "a.crt"})
+    with pytest.raises(ConfigError, match="--data-dir is not set"):
+        make_config({})
+
+
+def test_initial_cluster_is_names_and_addresses() -> None:
+    parsed = make_config({"data-dir": "d", "initial-cluster": "a=10.0.0.1:1,b=[::1]:2"})
+    assert parsed.initial_cluster == (("a", "10.0.0.1:1"), ("b", "[::1]:2"))

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from raftstore.disk import Disk, Lock, read_all, write_atomically
 from raftstore.errors import CorruptLog, NewerFormat, StorageError
 from raftstore.wal.format import State, how_to_rebuild
+from raftstore.wal.replay import list_segments
 from raftstore.wal.wal import SEGMENT_BYTES, Wal
 
 VERSION = 1
@@ -63,6 +64,7 @@ class DataDir:
         try:
             if cls.exists(disk, path):
                 raise StorageError(f"{path} is the data directory of a node already")
+            data._remove_unfinished()
             data.open_wal(segment_bytes=segment_bytes, initial=initial, must_exist=False).close()
             fill(data)
             fields = {"cluster_id": cluster_id, "node_id": node_id, "version": VERSION}
@@ -102,6 +104,25 @@ class DataDir:
             initial=initial,
             must_exist=must_exist,
         )
+
+    def _remove_unfinished(self) -> None:
+        """A log without `meta` is what an interrupted `create` leaves: remove it if it is empty."""
+        if not self._disk.exists(self.wal_directory):
+            return
+        segments = list_segments(self._disk, self.wal_directory)
+        if not segments:
+            return
+        wal = Wal.open(self._disk, self.wal_directory)
+        is_empty = (wal.base, wal.last_index, wal.term_state) == ((0, 0), 0, (0, None))
+        wal.close()
+        if not is_empty:
+            raise StorageError(
+                f"{self.path} holds a log but no identity: its file meta was removed, or a restore "
+                f"was interrupted; put meta back, or move the directory away to start anew"
+            )
+        for segment in reversed(segments):
+            self._disk.unlink(segment)
+        self._disk.fsync_dir(self.wal_directory)
 
     def close(self) -> None:
         self._lock.release()

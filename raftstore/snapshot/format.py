@@ -50,6 +50,8 @@ def decode_meta(data: bytes, path: str, size: int) -> tuple[SnapshotMeta, int]:
     """The meta and where the first chunk starts."""
     fields, end = decode_header(MAGIC, VERSION, data, path)
     try:
+        if tuple(map(type, fields)) != (str, int, int, tuple, int, bytes):
+            raise ValueError("a field has the wrong type")
         cluster_id, index, term, members, revision, state_hash = fields
         meta = SnapshotMeta(
             cluster_id,

@@ -55,6 +55,7 @@ class Segments:
         self._next_frame = 1
         self._state = fmt.State()
         self._failed: StorageError | None = None
+        self._is_closed = False
 
     @property
     def size(self) -> int:
@@ -197,11 +198,15 @@ class Segments:
 
     def close(self) -> None:
         """Mark the end, so that damage to what is there now is not mistaken for a torn tail."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
             # Not worth a new segment, which a full disk might refuse.
             if self._failed is None and self._end + 2 * SEAL_ROOM <= self._file_size:
                 self._write(Batch([], 0, 0, self._state))
         finally:
+            self._failed = self._failed or StorageError("it is closed")
             self._file.close()
             self._spare.close()
 

@@ -247,5 +247,5 @@ class Wal:
             self.done(batch)
 
     def close(self) -> None:
-        """Close the files. What is buffered and not synced is lost, as in a crash."""
+        """Close the files, once. What is buffered and not synced is lost, as in a crash."""
         self._segments.close()

@@ -79,7 +79,9 @@ def test_a_crash_while_it_is_made_leaves_no_directory_or_a_whole_one() -> None:
             DataDir.open(disk, "/d").open_wal(segment_bytes=SMALL)
         else:
             assert not made
-            create(disk, "/d").open_wal(segment_bytes=SMALL)
+            # Not even the ids have to be the same the next time.
+            again = DataDir.create(disk, "/d", cluster_id="c2", node_id="n2", segment_bytes=SMALL)
+            again.open_wal(segment_bytes=SMALL)
         steps += 1
 
 
@@ -109,6 +111,19 @@ def test_a_newer_directory_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -
         create(disk, "/d").close()
     with pytest.raises(NewerFormat, match="format version 2"):
         DataDir.open(disk, "/d")
+
+
+def test_an_identity_that_was_removed_does_not_cost_the_log() -> None:
+    disk = FaultyDisk()
+    data = create(disk, "/d")
+    wal = data.open_wal(segment_bytes=SMALL)
+    wal.set_hard_state(1, "n1")
+    wal.sync()
+    disk.unlink("/d/meta")
+    disk.restart()
+    with pytest.raises(StorageError, match="holds a log but no identity"):
+        create(disk, "/d")
+    assert data.open_wal(segment_bytes=SMALL).term_state == (1, "n1")
 
 
 def test_a_log_that_was_removed_stops_the_start() -> None:

@@ -1,0 +1,211 @@
+"""admissionregistration.k8s.io/v1: webhooks and policies that take part in admission."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
+from kapiserver.resources.declare import STATUS, Group
+from kapiserver.resources.definition import (
+    Column,
+    Object,
+    Prepare,
+    ResourceDefinition,
+    Strategy,
+    WriteContext,
+)
+from kapiserver.resources.field_errors import duplicate, required
+from kapiserver.resources.printing import (
+    UNSET,
+    column,
+    count_at,
+    dig,
+    items,
+    selector_text,
+    table,
+    text,
+    value_at,
+)
+from kapiserver.resources.strategies import set_default, with_status, without_status
+
+ADMISSION = Group("admissionregistration.k8s.io", "io.k8s.api.admissionregistration")
+_CATEGORY = ("api-extensions",)
+_TIMEOUT_SECONDS = 10
+_SERVICE_PORT = 443
+
+
+def _match_defaults(match: Object) -> None:
+    set_default(match, "matchPolicy", "Equivalent")
+    set_default(match, "namespaceSelector", {})
+    set_default(match, "objectSelector", {})
+
+
+def _rule_defaults(rules: list[Object]) -> None:
+    for rule in rules:
+        set_default(rule, "scope", "*")
+
+
+def _webhook_defaults(*, mutating: bool) -> Prepare:
+    def defaults(obj: Object, context: WriteContext) -> None:
+        for webhook in items(obj, "webhooks"):
+            set_default(webhook, "failurePolicy", "Fail")
+            set_default(webhook, "timeoutSeconds", _TIMEOUT_SECONDS)
+            _match_defaults(webhook)
+            if mutating:
+                set_default(webhook, "reinvocationPolicy", "Never")
+            service = dig(webhook, "clientConfig", "service")
+            if isinstance(service, dict):
+                set_default(service, "port", _SERVICE_PORT)
+            _rule_defaults(items(webhook, "rules"))
+
+    return defaults
+
+
+def _policy_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    set_default(spec, "failurePolicy", "Fail")
+    _constraint_defaults(spec.get("matchConstraints"))
+
+
+def _binding_defaults(obj: Object, context: WriteContext) -> None:
+    _constraint_defaults(dig(obj, "spec", "matchResources"))
+
+
+def _constraint_defaults(match: object) -> None:
+    if isinstance(match, dict):
+        _match_defaults(match)
+        _rule_defaults(items(match, "resourceRules"))
+        _rule_defaults(items(match, "excludeResourceRules"))
+
+
+def _validate_webhooks(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    seen: set[str] = set()
+    for position, webhook in enumerate(items(obj, "webhooks")):
+        here = f"webhooks[{position}]"
+        name = text(webhook, "name")
+        if name in seen:
+            found.append(duplicate(f"{here}.name", name))
+        seen.add(name)
+        client = webhook.get("clientConfig") or {}
+        if ("url" in client) == ("service" in client):
+            found.append(
+                required(f"{here}.clientConfig", "exactly one of url or service is required")
+            )
+        if not webhook.get("admissionReviewVersions"):
+            found.append(
+                required(
+                    f"{here}.admissionReviewVersions",
+                    "must specify one of v1, v1beta1",
+                )
+            )
+    return found
+
+
+def _validate_binding(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    return () if dig(obj, "spec", "policyName") else [required("spec.policyName")]
+
+
+def _param_kind(obj: Object, now: float) -> str:
+    kind = dig(obj, "spec", "paramKind")
+    return f"{text(kind, 'apiVersion')}/{text(kind, 'kind')}" if kind else UNSET
+
+
+def _param_ref(obj: Object, now: float) -> str:
+    """Which object holds the parameters; '*' for a namespace that the request decides."""
+    reference = dig(obj, "spec", "paramRef")
+    name = text(reference, "name")
+    if name:
+        return f"{text(reference, 'namespace', absent='*')}/{name}"
+    selector = dig(reference, "selector")
+    return selector_text(selector) if selector else UNSET
+
+
+def _count(title: str, field: str, description: str, *path: str) -> Column:
+    return column(title, count_at(*path, field), description, type="integer")
+
+
+def _binding_columns() -> tuple[Column, ...]:
+    return table(
+        column("PolicyName", value_at("spec", "policyName"), "The policy that is bound."),
+        column("ParamRef", _param_ref, "The object that holds its parameters."),
+    )
+
+
+_PARAM_KIND = column("ParamKind", _param_kind, "The kind that holds the policy's parameters.")
+
+
+def _webhooks(*, mutating: bool) -> Strategy:
+    return without_status(
+        defaults=_webhook_defaults(mutating=mutating),
+        validate=_validate_webhooks,
+        unconditional_update=False,
+        generation=True,
+    )
+
+
+_BINDINGS = without_status(
+    defaults=_binding_defaults,
+    validate=_validate_binding,
+    unconditional_update=False,
+    generation=True,
+)
+_WEBHOOK_COLUMNS = table(_count("Webhooks", "webhooks", "Number of webhooks."))
+
+DEFINITIONS: tuple[ResourceDefinition, ...] = (
+    ADMISSION.resource(
+        "MutatingAdmissionPolicy",
+        "mutatingadmissionpolicies",
+        namespaced=False,
+        categories=_CATEGORY,
+        strategy=without_status(
+            defaults=_policy_defaults, unconditional_update=False, generation=True
+        ),
+        columns=table(
+            _count("Mutations", "mutations", "Number of mutations.", "spec"), _PARAM_KIND
+        ),
+    ),
+    ADMISSION.resource(
+        "MutatingAdmissionPolicyBinding",
+        "mutatingadmissionpolicybindings",
+        namespaced=False,
+        categories=_CATEGORY,
+        strategy=_BINDINGS,
+        columns=_binding_columns(),
+    ),
+    ADMISSION.resource(
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        namespaced=False,
+        categories=_CATEGORY,
+        strategy=_webhooks(mutating=True),
+        columns=_WEBHOOK_COLUMNS,
+    ),
+    ADMISSION.resource(
+        "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicies",
+        namespaced=False,
+        categories=_CATEGORY,
+        subresources=(STATUS,),
+        strategy=with_status(defaults=_policy_defaults, unconditional_update=False),
+        columns=table(
+            _count("Validations", "validations", "Number of validations.", "spec"), _PARAM_KIND
+        ),
+    ),
+    ADMISSION.resource(
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+        namespaced=False,
+        categories=_CATEGORY,
+        strategy=_BINDINGS,
+        columns=_binding_columns(),
+    ),
+    ADMISSION.resource(
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        namespaced=False,
+        categories=_CATEGORY,
+        strategy=_webhooks(mutating=False),
+        columns=_WEBHOOK_COLUMNS,
+    ),
+)

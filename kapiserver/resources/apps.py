@@ -1,0 +1,340 @@
+"""apps/v1: controllerrevisions, daemonsets, deployments, replicasets, statefulsets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kapiserver.errors import Cause
+from kapiserver.resources.declare import SCALE, STATUS, Group, or_else, text_at
+from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.field_errors import forbidden, invalid, not_supported
+from kapiserver.resources.printing import (
+    AGE,
+    NAME,
+    NONE,
+    Cell,
+    column,
+    dig,
+    items,
+    labels_at,
+    number,
+    number_at,
+    pod_template_columns,
+    selector_at,
+    selector_column,
+    selector_text,
+    table,
+    text,
+)
+from kapiserver.resources.strategies import (
+    put_back_metadata,
+    set_default,
+    split_status,
+    unchanging,
+    with_status,
+    without_status,
+)
+from kapiserver.resources.workloads import (
+    check_replicas,
+    check_selected_template,
+    default_template,
+)
+
+APPS = Group("apps", "io.k8s.api.apps")
+
+_HISTORY = 10
+_TEMPLATE = pod_template_columns("spec", "template", "spec")
+_SELECTOR_STAYS = unchanging("spec.selector")
+
+
+def _deployment_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    default_template(spec)
+    set_default(spec, "replicas", 1)
+    set_default(spec, "revisionHistoryLimit", _HISTORY)
+    set_default(spec, "progressDeadlineSeconds", 600)
+    strategy = spec.setdefault("strategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        set_default(rolling, "maxUnavailable", "25%")
+        set_default(rolling, "maxSurge", "25%")
+
+
+def _replica_set_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    default_template(spec)
+    set_default(spec, "replicas", 1)
+
+
+def _daemon_set_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    default_template(spec)
+    set_default(spec, "revisionHistoryLimit", _HISTORY)
+    strategy = spec.setdefault("updateStrategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        set_default(rolling, "maxUnavailable", 1)
+        set_default(rolling, "maxSurge", 0)
+
+
+def _stateful_set_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    default_template(spec)
+    set_default(spec, "replicas", 1)
+    set_default(spec, "revisionHistoryLimit", _HISTORY)
+    set_default(spec, "podManagementPolicy", "OrderedReady")
+    strategy = spec.setdefault("updateStrategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        set_default(strategy.setdefault("rollingUpdate", {}), "partition", 0)
+    retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
+    set_default(retention, "whenDeleted", "Retain")
+    set_default(retention, "whenScaled", "Retain")
+    for claim in items(spec, "volumeClaimTemplates"):
+        set_default(claim, "apiVersion", "v1")
+        set_default(claim, "kind", "PersistentVolumeClaim")
+        set_default(claim.setdefault("spec", {}), "volumeMode", "Filesystem")
+        claim["status"] = {"phase": "Pending"}
+
+
+def _deployment_update(obj: Object, context: WriteContext) -> None:
+    split_status(obj, context)
+    if context.old is not None and context.subresource == "status":
+        put_back_metadata(obj, context.old, "labels")
+
+
+def _check_strategy(spec: Object, field: str, kinds: tuple[str, ...]) -> list[Cause]:
+    strategy = spec.get(field) or {}
+    kind_of_update = strategy.get("type")
+    if kind_of_update not in kinds:
+        return [not_supported(f"spec.{field}.type", kind_of_update, kinds)]
+    if kind_of_update == "Recreate" and strategy.get("rollingUpdate") is not None:
+        return [
+            forbidden(
+                f"spec.{field}.rollingUpdate",
+                "may not be specified when strategy `type` is 'Recreate'",
+            )
+        ]
+    rolling = strategy.get("rollingUpdate") or {}
+    if _is_zero(rolling.get("maxUnavailable")) and _is_zero(rolling.get("maxSurge")):
+        return [
+            invalid(
+                f"spec.{field}.rollingUpdate.maxUnavailable",
+                rolling["maxUnavailable"],
+                "may not be 0 when `maxSurge` is 0",
+            )
+        ]
+    return []
+
+
+def _is_zero(amount: Any) -> bool:
+    return amount in (0, "0%") and amount is not None
+
+
+def _validate_deployment(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    spec = obj.get("spec") or {}
+    found = check_replicas(spec, "spec") + check_selected_template(spec)
+    found += _check_strategy(spec, "strategy", ("Recreate", "RollingUpdate"))
+    deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds", 0)
+    if isinstance(deadline, int) and deadline <= ready:
+        found.append(
+            invalid(
+                "spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"
+            )
+        )
+    return found
+
+
+def _validate_replica_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    spec = obj.get("spec") or {}
+    return check_replicas(spec, "spec") + check_selected_template(spec)
+
+
+def _validate_daemon_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    spec = obj.get("spec") or {}
+    found = check_replicas(spec, "spec") + check_selected_template(spec)
+    return found + _check_strategy(spec, "updateStrategy", ("OnDelete", "RollingUpdate"))
+
+
+def _validate_stateful_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    spec = obj.get("spec") or {}
+    found = check_replicas(spec, "spec") + check_selected_template(spec)
+    found += _check_strategy(spec, "updateStrategy", ("OnDelete", "RollingUpdate"))
+    policies = ("OrderedReady", "Parallel")
+    if spec.get("podManagementPolicy") not in policies:
+        found.append(
+            not_supported("spec.podManagementPolicy", spec.get("podManagementPolicy"), policies)
+        )
+    return found
+
+
+_STATEFUL_MUTABLE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+
+
+def _stateful_spec_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    old = context.old
+    if old is None or context.subresource == "status":
+        return ()
+
+    def frozen(spec: Object) -> Object:
+        return {key: value for key, value in spec.items() if key not in _STATEFUL_MUTABLE}
+
+    if frozen(old.get("spec") or {}) == frozen(obj.get("spec") or {}):
+        return ()
+    return [
+        forbidden(
+            "spec",
+            "updates to statefulset spec for fields other than 'replicas', 'ordinals', "
+            "'template', 'updateStrategy', 'revisionHistoryLimit', "
+            "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+        )
+    ]
+
+
+def _validate_revision(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    revision = obj.get("revision")
+    if isinstance(revision, int) and revision < 0:
+        return [invalid("revision", revision, "must be greater than or equal to 0")]
+    return ()
+
+
+def _ready_of_wanted(obj: Object, now: float) -> str:
+    return f"{number(obj, 'status', 'readyReplicas')}/{number(obj, 'spec', 'replicas')}"
+
+
+def _deployment_selector(obj: Object, now: float) -> str:
+    return selector_text(dig(obj, "spec", "selector"))
+
+
+def _controller(obj: Object, now: float) -> str:
+    for owner in items(obj, "metadata", "ownerReferences"):
+        if owner.get("controller") is True:
+            group = text(owner, "apiVersion").rpartition("/")[0]
+            kind = text(owner, "kind").lower()
+            return f"{kind}.{group}/{text(owner, 'name')}" if group else f"{kind}/{owner['name']}"
+    return NONE
+
+
+def _revision(obj: Object, now: float) -> Any:
+    return number(obj, "revision")
+
+
+def _count(title: str, cell: Cell, description: str) -> Any:
+    return column(title, cell, description, type="integer")
+
+
+DEFINITIONS: tuple[ResourceDefinition, ...] = (
+    APPS.resource(
+        "ControllerRevision",
+        "controllerrevisions",
+        strategy=without_status(validate=_validate_revision, validate_update=unchanging("data")),
+        columns=table(
+            column("Controller", _controller, "The object that controls it."),
+            column("Revision", _revision, "Number of the revision that it holds."),
+        ),
+    ),
+    APPS.resource(
+        "DaemonSet",
+        "daemonsets",
+        short=("ds",),
+        categories=("all",),
+        subresources=(STATUS,),
+        strategy=with_status(
+            defaults=_daemon_set_defaults,
+            validate=_validate_daemon_set,
+            validate_update=_SELECTOR_STAYS,
+        ),
+        columns=(
+            NAME,
+            _count("Desired", number_at("status", "desiredNumberScheduled"), "Wanted pods."),
+            _count("Current", number_at("status", "currentNumberScheduled"), "Running pods."),
+            _count("Ready", number_at("status", "numberReady"), "Ready pods."),
+            _count("Up-to-date", number_at("status", "updatedNumberScheduled"), "Updated pods."),
+            _count("Available", number_at("status", "numberAvailable"), "Available pods."),
+            column(
+                "Node Selector",
+                labels_at("spec", "template", "spec", "nodeSelector"),
+                "Labels of the nodes that run a pod.",
+            ),
+            AGE,
+            *_TEMPLATE,
+            selector_column(selector_at("spec", "selector")),
+        ),
+    ),
+    APPS.resource(
+        "Deployment",
+        "deployments",
+        short=("deploy",),
+        categories=("all",),
+        subresources=(SCALE, STATUS),
+        strategy=with_status(
+            defaults=_deployment_defaults,
+            update=_deployment_update,
+            validate=_validate_deployment,
+            validate_update=_SELECTOR_STAYS,
+        ),
+        columns=(
+            NAME,
+            column("Ready", _ready_of_wanted, "Ready pods, of all that are wanted."),
+            column("Up-to-date", number_at("status", "updatedReplicas"), "Updated pods."),
+            column("Available", number_at("status", "availableReplicas"), "Available pods."),
+            AGE,
+            *_TEMPLATE,
+            selector_column(_deployment_selector),
+        ),
+    ),
+    APPS.resource(
+        "ReplicaSet",
+        "replicasets",
+        short=("rs",),
+        categories=("all",),
+        subresources=(SCALE, STATUS),
+        strategy=with_status(
+            defaults=_replica_set_defaults,
+            validate=_validate_replica_set,
+            validate_update=_SELECTOR_STAYS,
+        ),
+        columns=(
+            NAME,
+            _count("Desired", number_at("spec", "replicas"), "Wanted pods."),
+            _count("Current", number_at("status", "replicas"), "Existing pods."),
+            _count("Ready", number_at("status", "readyReplicas"), "Ready pods."),
+            AGE,
+            *_TEMPLATE,
+            selector_column(selector_at("spec", "selector")),
+        ),
+        fields={"status.replicas": or_else(text_at("status", "replicas"), "0")},
+    ),
+    APPS.resource(
+        "StatefulSet",
+        "statefulsets",
+        short=("sts",),
+        categories=("all",),
+        subresources=(SCALE, STATUS),
+        strategy=with_status(
+            defaults=_stateful_set_defaults,
+            validate=_validate_stateful_set,
+            validate_update=_stateful_spec_stays,
+        ),
+        columns=(
+            NAME,
+            column("Ready", _ready_of_wanted, "Ready pods, of all that are wanted."),
+            AGE,
+            *_TEMPLATE,
+        ),
+    ),
+)

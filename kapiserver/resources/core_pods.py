@@ -1,0 +1,254 @@
+"""core/v1: pods, and the hooks that decide which endpoint may write what of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kapiserver.errors import Cause
+from kapiserver.resources.core_group import CORE
+from kapiserver.resources.declare import (
+    CONNECT_VERBS,
+    PROXY_VERBS,
+    STATUS,
+    or_else,
+    text_at,
+)
+from kapiserver.resources.definition import (
+    Object,
+    ResourceDefinition,
+    Strategy,
+    Subresource,
+    WriteContext,
+)
+from kapiserver.resources.field_errors import forbidden
+from kapiserver.resources.pod_defaults import default_pod_spec, default_requests
+from kapiserver.resources.pod_rules import check_pod_spec
+from kapiserver.resources.pod_table import COLUMNS
+from kapiserver.resources.printing import dig, items, text
+from kapiserver.resources.strategies import (
+    put_back,
+    put_back_metadata,
+    set_default,
+    split_status,
+)
+
+_EDITABLE = ("get", "patch", "update")
+_TERMINAL = ("Succeeded", "Failed")
+
+
+def _defaults(pod: Object, context: WriteContext) -> None:
+    spec = pod.setdefault("spec", {})
+    default_pod_spec(spec)
+    default_requests(spec)
+    set_default(spec, "enableServiceLinks", True)
+    if spec.get("hostNetwork") is False:
+        # The zero value is not kept: upstream omits it.
+        del spec["hostNetwork"]
+
+
+def qos_class(spec: Object) -> str:
+    """Guaranteed, Burstable or BestEffort: from requests and limits of cpu and memory."""
+    requests: set[str] = set()
+    guaranteed = True
+    for container in [*items(spec, "containers"), *items(spec, "initContainers")]:
+        asked = _compute(dig(container, "resources", "requests"))
+        capped = _compute(dig(container, "resources", "limits"))
+        requests |= asked.keys() | capped.keys()
+        if capped.keys() != {"cpu", "memory"} or {**capped, **asked} != capped:
+            guaranteed = False
+    if not requests:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _compute(amounts: Any) -> Mapping[str, str]:
+    """Only cpu and memory count for quality of service, and only amounts above zero."""
+    return {
+        name: str(amount)
+        for name, amount in (amounts or {}).items()
+        if name in ("cpu", "memory") and str(amount).strip("0.") != ""
+    }
+
+
+def _prepare_for_create(pod: Object, context: WriteContext) -> None:
+    spec = pod.get("spec") or {}
+    pod["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
+    if spec.get("schedulingGates"):
+        pod["status"]["conditions"] = [
+            {
+                "type": "PodScheduled",
+                "status": "False",
+                "reason": "SchedulingGated",
+                "message": "Scheduling is blocked due to non-empty scheduling gates",
+            }
+        ]
+
+
+def _prepare_for_update(pod: Object, context: WriteContext) -> None:
+    old = context.old
+    if old is None:
+        return
+    if context.subresource == "ephemeralcontainers":
+        added = items(pod, "spec", "ephemeralContainers")
+        _only_spec(pod, old, {**(old.get("spec") or {}), "ephemeralContainers": added})
+    elif context.subresource == "resize":
+        _only_spec(pod, old, _resized(pod.get("spec") or {}, old.get("spec") or {}))
+    else:
+        split_status(pod, context)
+        if context.subresource == "status":
+            # Kubelets of old corrupted owner references, which garbage collection relies on.
+            put_back_metadata(pod, old, "ownerReferences", "deletionTimestamp")
+            status = pod.setdefault("status", {})
+            if not status.get("qosClass") and dig(old, "status", "qosClass"):
+                status["qosClass"] = old["status"]["qosClass"]
+
+
+def _only_spec(pod: Object, old: Object, spec: Object) -> None:
+    pod["spec"] = spec
+    put_back(pod, old, "status")
+    put_back_metadata(pod, old, "labels", "annotations", "finalizers", "ownerReferences")
+
+
+def _resized(spec: Object, old: Object) -> Object:
+    """The old spec with the new resources of its containers; anything else is left to checks."""
+    if [c.get("name") for c in items(spec, "containers")] != [
+        c.get("name") for c in items(old, "containers")
+    ]:
+        return spec
+    merged = dict(old)
+    for field in ("containers", "initContainers"):
+        if len(items(spec, field)) == len(items(old, field)) and items(old, field):
+            merged[field] = [
+                {**before, **{k: after[k] for k in ("resources", "resizePolicy") if k in after}}
+                for before, after in zip(items(old, field), items(spec, field), strict=True)
+            ]
+    if "resources" in spec:
+        merged["resources"] = spec["resources"]
+    return merged
+
+
+def _validate_create(pod: Object, context: WriteContext) -> Sequence[Cause]:
+    return check_pod_spec(pod.get("spec") or {}, "spec")
+
+
+# A running pod is what its node made of it: very little of its spec can change afterwards.
+_MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
+_FROZEN = (
+    "pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
+    "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
+    "(allow it to be set to 1 if it was previously negative)"
+)
+
+
+def _frozen_part(spec: Object) -> Object:
+    kept = {name: value for name, value in spec.items() if name not in _MUTABLE}
+    for name in ("containers", "initContainers"):
+        if kept.get(name):
+            kept[name] = [{**container, "image": ""} for container in kept[name]]
+    if kept.get("schedulingGates") is not None:
+        # Gates may be removed; that none is added is checked apart.
+        kept.pop("schedulingGates")
+    return kept
+
+
+def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
+    old = context.old
+    if old is None or context.subresource in ("status", "resize", "ephemeralcontainers"):
+        return ()
+    before, after = old.get("spec") or {}, pod.get("spec") or {}
+    found: list[Cause] = []
+    gates = {text(gate, "name") for gate in items(before, "schedulingGates")}
+    gated = bool(gates)
+    for position, gate in enumerate(items(after, "schedulingGates")):
+        if text(gate, "name") not in gates:
+            found.append(
+                forbidden(
+                    f"spec.schedulingGates[{position}].name",
+                    "only deletion is allowed, but found new scheduling gate "
+                    f"'{text(gate, 'name')}'",
+                )
+            )
+    kept_before, kept_after = _frozen_part(before), _frozen_part(after)
+    if gated:
+        # A pod that no scheduler has seen may still narrow where it goes.
+        for name in ("nodeSelector", "affinity"):
+            kept_before.pop(name, None)
+            kept_after.pop(name, None)
+    if kept_before != kept_after:
+        found.append(forbidden("spec", _FROZEN))
+    if any(
+        toleration not in items(after, "tolerations") for toleration in items(before, "tolerations")
+    ):
+        found.append(
+            forbidden(
+                "spec.tolerations",
+                "existing toleration can not be modified except its tolerationSeconds",
+            )
+        )
+    return found
+
+
+def grace_period(pod: Object) -> int | None:
+    """How long a pod may take to stop; None when nothing runs that would have to."""
+    if not dig(pod, "spec", "nodeName") or dig(pod, "status", "phase") in _TERMINAL:
+        return None
+    seconds = dig(pod, "spec", "terminationGracePeriodSeconds")
+    if not isinstance(seconds, int):
+        return 0
+    return seconds if seconds >= 0 else 1
+
+
+def _source_name(pod: Object) -> str:
+    return ",".join(text(address, "ip") for address in items(pod, "status", "podIPs"))
+
+
+def _first_ip(pod: Object) -> str:
+    addresses = items(pod, "status", "podIPs")
+    return text(addresses[0], "ip") if addresses else text(pod, "status", "podIP")
+
+
+FIELDS = {
+    "spec.nodeName": text_at("spec", "nodeName"),
+    "spec.restartPolicy": text_at("spec", "restartPolicy"),
+    "spec.schedulerName": text_at("spec", "schedulerName"),
+    "spec.serviceAccountName": text_at("spec", "serviceAccountName"),
+    "spec.hostNetwork": or_else(text_at("spec", "hostNetwork"), "false"),
+    "status.phase": text_at("status", "phase"),
+    "status.podIP": _first_ip,
+    "status.podIPs": _source_name,
+    "status.nominatedNodeName": text_at("status", "nominatedNodeName"),
+}
+
+DEFINITIONS: tuple[ResourceDefinition, ...] = (
+    CORE.resource(
+        "Pod",
+        "pods",
+        short=("po",),
+        categories=("all",),
+        subresources=(
+            Subresource("attach", CONNECT_VERBS, "PodAttachOptions"),
+            Subresource("binding", ("create",), "Binding"),
+            Subresource("ephemeralcontainers", _EDITABLE),
+            Subresource("eviction", ("create",), "Eviction", "policy", "v1"),
+            Subresource("exec", CONNECT_VERBS, "PodExecOptions"),
+            Subresource("log", ("get",)),
+            Subresource("portforward", CONNECT_VERBS, "PodPortForwardOptions"),
+            Subresource("proxy", PROXY_VERBS, "PodProxyOptions"),
+            Subresource("resize", _EDITABLE),
+            STATUS,
+        ),
+        strategy=Strategy(
+            defaults=_defaults,
+            prepare_for_create=_prepare_for_create,
+            prepare_for_update=_prepare_for_update,
+            validate_create=_validate_create,
+            validate_update=_validate_update,
+            graceful_deletion_seconds=grace_period,
+            bumps_generation=True,
+        ),
+        columns=COLUMNS,
+        fields=FIELDS,
+    ),
+)

@@ -1,0 +1,62 @@
+"""Findings about one field, worded as k8s.io/apimachinery/pkg/util/validation/field words them.
+
+Each function gives one Cause: its reason is the machine-readable kind of fault, its message says
+what is wrong without naming the field, its field is the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from kapiserver.errors import Cause
+
+IMMUTABLE = "field is immutable"
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: strings quoted, everything else as JSON."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def required(field: str, detail: str = "") -> Cause:
+    return Cause("FieldValueRequired", _with_detail("Required value", detail), field)
+
+
+def invalid(field: str, value: Any, detail: str) -> Cause:
+    return Cause("FieldValueInvalid", f"Invalid value: {shown(value)}: {detail}", field)
+
+
+def immutable(field: str, value: Any) -> Cause:
+    return invalid(field, value, IMMUTABLE)
+
+
+def forbidden(field: str, detail: str) -> Cause:
+    return Cause("FieldValueForbidden", _with_detail("Forbidden", detail), field)
+
+
+def duplicate(field: str, value: Any) -> Cause:
+    return Cause("FieldValueDuplicate", f"Duplicate value: {shown(value)}", field)
+
+
+def not_supported(field: str, value: Any, supported: Iterable[str]) -> Cause:
+    choices = ", ".join(shown(choice) for choice in sorted(supported))
+    return Cause(
+        "FieldValueNotSupported",
+        f"Unsupported value: {shown(value)}: supported values: {choices}",
+        field,
+    )
+
+
+def too_long(field: str, limit: int) -> Cause:
+    return Cause("FieldValueTooLong", f"Too long: may not be more than {limit} bytes", field)
+
+
+def too_many(field: str, actual: int, limit: int) -> Cause:
+    return Cause("FieldValueTooMany", f"Too many: {actual}: must have at most {limit} items", field)
+
+
+def _with_detail(text: str, detail: str) -> str:
+    return f"{text}: {detail}" if detail else text

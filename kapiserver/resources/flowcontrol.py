@@ -1,0 +1,122 @@
+"""flowcontrol.apiserver.k8s.io/v1: flowschemas and prioritylevelconfigurations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kapiserver.resources.declare import STATUS, Group
+from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.printing import (
+    AGE,
+    NAME,
+    NONE,
+    Cell,
+    column,
+    dig,
+    items,
+    number_at,
+    table,
+    text,
+    value_at,
+)
+from kapiserver.resources.strategies import set_default, with_status
+
+FLOWCONTROL = Group("flowcontrol.apiserver.k8s.io", "io.k8s.api.flowcontrol")
+
+_SHARES = 30
+_PRECEDENCE = 1000
+
+
+def _flow_defaults(obj: Object, context: WriteContext) -> None:
+    set_default(obj.setdefault("spec", {}), "matchingPrecedence", _PRECEDENCE)
+
+
+def _level_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    exempt = spec.get("exempt")
+    if spec.get("type") == "Exempt":
+        exempt = spec.setdefault("exempt", {})
+    if isinstance(exempt, dict):
+        set_default(exempt, "nominalConcurrencyShares", 0)
+        set_default(exempt, "lendablePercent", 0)
+    limited = spec.get("limited")
+    if not isinstance(limited, dict):
+        return
+    set_default(limited, "nominalConcurrencyShares", _SHARES)
+    set_default(limited, "lendablePercent", 0)
+    queuing = dig(limited, "limitResponse", "queuing")
+    if isinstance(queuing, dict):
+        set_default(queuing, "handSize", 8)
+        set_default(queuing, "queues", 64)
+        set_default(queuing, "queueLengthLimit", 50)
+
+
+def _missing_level(obj: Object, now: float) -> str:
+    for condition in items(obj, "status", "conditions"):
+        if condition.get("type") == "Dangling":
+            return text(condition, "status")
+    return "?"
+
+
+def _number_or_none(*path: str) -> Cell:
+    def cell(obj: Object, now: float) -> Any:
+        found = dig(obj, *path)
+        return NONE if found is None else found
+
+    return cell
+
+
+_LIMITED = ("spec", "limited")
+_QUEUING = (*_LIMITED, "limitResponse", "queuing")
+
+DEFINITIONS: tuple[ResourceDefinition, ...] = (
+    FLOWCONTROL.resource(
+        "FlowSchema",
+        "flowschemas",
+        namespaced=False,
+        subresources=(STATUS,),
+        strategy=with_status(defaults=_flow_defaults),
+        columns=(
+            NAME,
+            column(
+                "PriorityLevel",
+                value_at("spec", "priorityLevelConfiguration", "name"),
+                "The priority level of its requests.",
+            ),
+            column(
+                "MatchingPrecedence",
+                number_at("spec", "matchingPrecedence"),
+                "Lower values are tried first.",
+            ),
+            column(
+                "DistinguisherMethod",
+                value_at("spec", "distinguisherMethod", "type", absent=NONE),
+                "How its requests are divided into flows.",
+            ),
+            AGE,
+            column("MissingPL", _missing_level, "Whether its priority level does not exist."),
+        ),
+    ),
+    FLOWCONTROL.resource(
+        "PriorityLevelConfiguration",
+        "prioritylevelconfigurations",
+        namespaced=False,
+        subresources=(STATUS,),
+        strategy=with_status(defaults=_level_defaults),
+        columns=table(
+            column("Type", value_at("spec", "type"), "Limited or Exempt."),
+            column(
+                "NominalConcurrencyShares",
+                _number_or_none(*_LIMITED, "nominalConcurrencyShares"),
+                "Its share of the server's seats.",
+            ),
+            column("Queues", _number_or_none(*_QUEUING, "queues"), "Number of queues."),
+            column("HandSize", _number_or_none(*_QUEUING, "handSize"), "Queues of one flow."),
+            column(
+                "QueueLengthLimit",
+                _number_or_none(*_QUEUING, "queueLengthLimit"),
+                "Requests that one queue holds.",
+            ),
+        ),
+    ),
+)

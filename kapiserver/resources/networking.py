@@ -1,0 +1,189 @@
+"""networking.k8s.io/v1: ingresses and their classes, network policies, service address ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
+from kapiserver.resources.core_services import ingress_points
+from kapiserver.resources.declare import STATUS, Group
+from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.field_errors import invalid, not_supported, required
+from kapiserver.resources.names import ip_address
+from kapiserver.resources.printing import (
+    NONE,
+    column,
+    comma_list,
+    dig,
+    items,
+    joined_with_more,
+    selector_at,
+    table,
+    text,
+    value_at,
+)
+from kapiserver.resources.strategies import (
+    set_default,
+    unchanging,
+    with_status,
+    without_status,
+)
+
+NETWORKING = Group("networking.k8s.io", "io.k8s.api.networking")
+
+_SHOWN_HOSTS = 3
+_PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
+
+
+def _class(obj: Object, now: float) -> str:
+    return text(obj, "spec", "ingressClassName", absent=NONE)
+
+
+def _hosts(obj: Object, now: float) -> str:
+    rules = items(obj, "spec", "rules")
+    named = [host for rule in rules if (host := text(rule, "host"))]
+    if not named:
+        return "*"
+    shown = named[:_SHOWN_HOSTS]
+    more = len(rules) if len(shown) == _SHOWN_HOSTS else len(shown)
+    return joined_with_more(shown, more)
+
+
+def _address(obj: Object, now: float) -> str:
+    return ingress_points(obj)
+
+
+def _ports(obj: Object, now: float) -> str:
+    return "80, 443" if items(obj, "spec", "tls") else "80"
+
+
+def _parameters(obj: Object, now: float) -> str:
+    parameters = dig(obj, "spec", "parameters")
+    if not parameters:
+        return NONE
+    group = text(parameters, "apiGroup")
+    kind = text(parameters, "kind")
+    return f"{kind}.{group}/{text(parameters, 'name')}" if group else f"{kind}/{parameters['name']}"
+
+
+def _cidrs(obj: Object, now: float) -> str:
+    return comma_list(items(obj, "spec", "cidrs"))
+
+
+def _parent(obj: Object, now: float) -> str:
+    parent = dig(obj, "spec", "parentRef")
+    if not parent:
+        return NONE
+    group, resource = text(parent, "group"), text(parent, "resource")
+    owner = f"{resource}.{group}" if group else resource
+    parts = (owner.lower(), text(parent, "namespace"), text(parent, "name"))
+    return "/".join(part for part in parts if part)
+
+
+def _policy_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    set_default(spec, "podSelector", {})
+    for direction in ("ingress", "egress"):
+        for rule in items(spec, direction):
+            for port in items(rule, "ports"):
+                set_default(port, "protocol", "TCP")
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if items(spec, "egress") else ["Ingress"]
+
+
+def _validate_ingress(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    spec = obj.get("spec") or {}
+    found: list[Cause] = []
+    if not spec.get("rules") and not spec.get("defaultBackend"):
+        found.append(invalid("spec", spec, "either `defaultBackend` or `rules` must be specified"))
+    for position, rule in enumerate(items(spec, "rules")):
+        http = rule.get("http")
+        if http is None:
+            continue
+        paths = f"spec.rules[{position}].http.paths"
+        if not items(http, "paths"):
+            found.append(required(paths))
+        for number, entry in enumerate(items(http, "paths")):
+            found += _check_path(entry, f"{paths}[{number}]")
+    return found
+
+
+def _check_path(entry: Object, here: str) -> list[Cause]:
+    kind, path = entry.get("pathType"), text(entry, "path")
+    if kind is None:
+        return [required(f"{here}.pathType", "pathType must be specified")]
+    if kind not in _PATH_TYPES:
+        return [not_supported(f"{here}.pathType", kind, _PATH_TYPES)]
+    if kind != "ImplementationSpecific" and not path.startswith("/"):
+        return [invalid(f"{here}.path", path, "must be an absolute path")]
+    return []
+
+
+def _validate_class(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    if not dig(obj, "spec", "controller"):
+        return [required("spec.controller")]
+    return ()
+
+
+def _class_defaults(obj: Object, context: WriteContext) -> None:
+    parameters = dig(obj, "spec", "parameters")
+    if isinstance(parameters, dict):
+        set_default(parameters, "scope", "Cluster")
+
+
+DEFINITIONS: tuple[ResourceDefinition, ...] = (
+    NETWORKING.resource(
+        "Ingress",
+        "ingresses",
+        short=("ing",),
+        subresources=(STATUS,),
+        strategy=with_status(validate=_validate_ingress),
+        columns=table(
+            column("Class", _class, "The class whose controller serves it."),
+            column("Hosts", _hosts, "Hosts that its rules match."),
+            column("Address", _address, "Addresses of the load balancer."),
+            column("Ports", _ports, "Ports that are open."),
+        ),
+    ),
+    NETWORKING.resource(
+        "IngressClass",
+        "ingressclasses",
+        namespaced=False,
+        strategy=without_status(
+            defaults=_class_defaults,
+            validate=_validate_class,
+            validate_update=unchanging("spec.controller"),
+            generation=True,
+        ),
+        columns=table(
+            column("Controller", value_at("spec", "controller"), "Who serves this class."),
+            column("Parameters", _parameters, "An object with further settings."),
+        ),
+    ),
+    NETWORKING.resource(
+        "NetworkPolicy",
+        "networkpolicies",
+        short=("netpol",),
+        strategy=without_status(defaults=_policy_defaults, generation=True),
+        columns=table(
+            column("Pod-Selector", selector_at("spec", "podSelector"), "Pods that it applies to."),
+        ),
+    ),
+    NETWORKING.resource(
+        "IPAddress",
+        "ipaddresses",
+        namespaced=False,
+        short=("ip",),
+        name_rule=ip_address,
+        strategy=without_status(validate_update=unchanging("spec.parentRef")),
+        columns=table(column("ParentRef", _parent, "The object that the address belongs to.")),
+    ),
+    NETWORKING.resource(
+        "ServiceCIDR",
+        "servicecidrs",
+        namespaced=False,
+        subresources=(STATUS,),
+        strategy=with_status(generation=False),
+        columns=table(column("CIDRs", _cidrs, "Ranges that service addresses come from.")),
+    ),
+)

@@ -1,0 +1,132 @@
+"""Defaults of a pod spec, wherever one appears: in pods and in every pod template.
+
+In: a decoded pod spec. Out: the same dict with what kube-apiserver fills in. Fields that a client
+set are never touched, whatever they hold: wrong types were refused by the schema before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.strategies import set_default
+
+DEFAULT_GRACE_SECONDS = 30
+FILE_MODE = 0o644
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
+
+
+def default_pod_spec(spec: Object) -> None:
+    set_default(spec, "dnsPolicy", "ClusterFirst")
+    set_default(spec, "restartPolicy", "Always")
+    set_default(spec, "terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS)
+    set_default(spec, "schedulerName", "default-scheduler")
+    set_default(spec, "securityContext", {})
+    _mirror_service_account(spec)
+    for container in containers_of(spec):
+        default_container(container)
+        if spec.get("hostNetwork") is True:
+            for port in container.get("ports") or ():
+                if port.get("containerPort"):
+                    set_default(port, "hostPort", port["containerPort"])
+    for volume in spec.get("volumes") or ():
+        _default_volume(volume)
+
+
+def containers_of(spec: Object) -> list[Object]:
+    return [
+        container
+        for name in _CONTAINER_LISTS
+        for container in spec.get(name) or ()
+        if isinstance(container, dict)
+    ]
+
+
+def default_requests(spec: Object) -> None:
+    """Pods only, not templates: what is limited and not requested is requested to the limit."""
+    for name in ("initContainers", "containers"):
+        for container in spec.get(name) or ():
+            resources = container.get("resources") or {}
+            for resource, quantity in (resources.get("limits") or {}).items():
+                resources.setdefault("requests", {}).setdefault(resource, quantity)
+
+
+def default_container(container: Object) -> None:
+    set_default(container, "terminationMessagePath", "/dev/termination-log")
+    set_default(container, "terminationMessagePolicy", "File")
+    set_default(container, "imagePullPolicy", _pull_policy(container.get("image") or ""))
+    set_default(container, "resources", {})
+    for port in container.get("ports") or ():
+        set_default(port, "protocol", "TCP")
+    for variable in container.get("env") or ():
+        _default_field_ref(variable.get("valueFrom"))
+    for name in _PROBES:
+        probe = container.get(name)
+        if isinstance(probe, dict):
+            _default_probe(probe)
+    for hook in (container.get("lifecycle") or {}).values():
+        if isinstance(hook, dict):
+            _default_http_get(hook)
+
+
+def _pull_policy(image: str) -> str:
+    """Always for :latest, spelled or implied; a digest pins the image."""
+    if "@" in image:
+        return "IfNotPresent"
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return "Always" if tag in ("", "latest") else "IfNotPresent"
+
+
+def _mirror_service_account(spec: Object) -> None:
+    """The deprecated field follows the one that replaced it, and fills it when it came alone."""
+    name = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if name:
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+
+
+def _default_probe(probe: Object) -> None:
+    set_default(probe, "timeoutSeconds", 1)
+    set_default(probe, "periodSeconds", 10)
+    set_default(probe, "successThreshold", 1)
+    set_default(probe, "failureThreshold", 3)
+    _default_http_get(probe)
+    grpc = probe.get("grpc")
+    if isinstance(grpc, dict):
+        set_default(grpc, "service", "")
+
+
+def _default_http_get(handler: Object) -> None:
+    action = handler.get("httpGet")
+    if isinstance(action, dict):
+        set_default(action, "path", "/")
+        set_default(action, "scheme", "HTTP")
+
+
+def _default_field_ref(source: Any) -> None:
+    field = source.get("fieldRef") if isinstance(source, dict) else None
+    if isinstance(field, dict):
+        set_default(field, "apiVersion", "v1")
+
+
+def _default_volume(volume: Object) -> None:
+    if not volume.keys() - {"name"}:
+        volume["emptyDir"] = {}
+    for name in ("secret", "configMap", "downwardAPI", "projected"):
+        source = volume.get(name)
+        if isinstance(source, dict):
+            set_default(source, "defaultMode", FILE_MODE)
+    host_path = volume.get("hostPath")
+    if isinstance(host_path, dict):
+        set_default(host_path, "type", "")
+    for item in (volume.get("downwardAPI") or {}).get("items") or ():
+        _default_field_ref(item)
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        token = source.get("serviceAccountToken")
+        if isinstance(token, dict):
+            set_default(token, "expirationSeconds", 3600)
+        for item in (source.get("downwardAPI") or {}).get("items") or ():
+            _default_field_ref(item)
+    claim = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
+    if isinstance(claim, dict):
+        set_default(claim.setdefault("spec", {}), "volumeMode", "Filesystem")

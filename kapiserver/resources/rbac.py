@@ -1,0 +1,149 @@
+"""rbac.authorization.k8s.io/v1: roles and bindings, in a namespace and cluster-wide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
+from kapiserver.resources.declare import Group
+from kapiserver.resources.definition import Column, Object, ResourceDefinition, WriteContext
+from kapiserver.resources.field_errors import invalid, not_supported, required
+from kapiserver.resources.names import path_segment
+from kapiserver.resources.printing import AGE, NAME, PLAIN, Cell, column, dig, items, text
+from kapiserver.resources.strategies import set_default, without_status
+
+GROUP_NAME = "rbac.authorization.k8s.io"
+RBAC = Group(GROUP_NAME, "io.k8s.api.rbac")
+
+
+def _binding_defaults(obj: Object, context: WriteContext) -> None:
+    role = obj.get("roleRef")
+    if isinstance(role, dict) and not role.get("apiGroup"):
+        role["apiGroup"] = GROUP_NAME
+    for subject in items(obj, "subjects"):
+        if subject.get("kind") in ("User", "Group"):
+            set_default(subject, "apiGroup", GROUP_NAME)
+
+
+def _validate_rules(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    for position, rule in enumerate(items(obj, "rules")):
+        here = f"rules[{position}]"
+        if not rule.get("verbs"):
+            found.append(required(f"{here}.verbs", "verbs must contain at least one value"))
+        if rule.get("nonResourceURLs"):
+            if context.namespace:
+                found.append(
+                    Cause(
+                        "FieldValueInvalid",
+                        "Invalid value: namespaced rules cannot apply to non-resource URLs",
+                        f"{here}.nonResourceURLs",
+                    )
+                )
+            continue
+        if not rule.get("apiGroups"):
+            found.append(
+                required(f"{here}.apiGroups", "resource rules must supply at least one api group")
+            )
+        if not rule.get("resources"):
+            found.append(
+                required(f"{here}.resources", "resource rules must supply at least one resource")
+            )
+    return found
+
+
+def _validate_binding(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    role = obj.get("roleRef") or {}
+    if role.get("apiGroup") != GROUP_NAME:
+        found.append(not_supported("roleRef.apiGroup", role.get("apiGroup", ""), (GROUP_NAME,)))
+    kinds = ("Role", "ClusterRole") if context.namespace else ("ClusterRole",)
+    if role.get("kind") not in kinds:
+        found.append(not_supported("roleRef.kind", role.get("kind", ""), kinds))
+    if not role.get("name"):
+        found.append(required("roleRef.name"))
+    for position, subject in enumerate(items(obj, "subjects")):
+        found += _check_subject(subject, f"subjects[{position}]")
+    return found
+
+
+def _check_subject(subject: Object, here: str) -> list[Cause]:
+    found: list[Cause] = []
+    if not subject.get("name"):
+        found.append(required(f"{here}.name"))
+    kind = subject.get("kind")
+    if kind == "ServiceAccount":
+        if not subject.get("namespace"):
+            found.append(required(f"{here}.namespace"))
+        if subject.get("apiGroup"):
+            found.append(not_supported(f"{here}.apiGroup", subject["apiGroup"], ("",)))
+    elif kind not in ("User", "Group"):
+        found.append(not_supported(f"{here}.kind", kind, ("ServiceAccount", "User", "Group")))
+    elif subject.get("apiGroup") != GROUP_NAME:
+        found.append(not_supported(f"{here}.apiGroup", subject.get("apiGroup", ""), (GROUP_NAME,)))
+    return found
+
+
+def _role_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    if context.old is not None and obj.get("roleRef") != context.old.get("roleRef"):
+        return [invalid("roleRef", obj.get("roleRef"), "cannot change roleRef")]
+    return ()
+
+
+def _role(obj: Object, now: float) -> str:
+    return f"{text(obj, 'roleRef', 'kind')}/{text(obj, 'roleRef', 'name')}"
+
+
+def _subjects(kind: str) -> Cell:
+    def cell(obj: Object, now: float) -> str:
+        return ", ".join(
+            f"{text(subject, 'namespace')}/{text(subject, 'name')}"
+            if kind == "ServiceAccount"
+            else text(subject, "name")
+            for subject in items(obj, "subjects")
+            if dig(subject, "kind") == kind
+        )
+
+    return cell
+
+
+_BINDING_COLUMNS: tuple[Column, ...] = (
+    NAME,
+    column("Role", _role, "The role that is given."),
+    AGE,
+    column("Users", _subjects("User"), "Users who get the role.", wide=True),
+    column("Groups", _subjects("Group"), "Groups that get the role.", wide=True),
+    column(
+        "ServiceAccounts",
+        _subjects("ServiceAccount"),
+        "Service accounts that get the role.",
+        wide=True,
+    ),
+)
+
+_ROLES = without_status(validate=_validate_rules, create_on_update=True)
+_BINDINGS = without_status(
+    defaults=_binding_defaults,
+    validate=_validate_binding,
+    validate_update=_role_stays,
+    create_on_update=True,
+)
+
+
+def _definition(kind: str, plural: str, *, namespaced: bool, binding: bool) -> ResourceDefinition:
+    return RBAC.resource(
+        kind,
+        plural,
+        namespaced=namespaced,
+        name_rule=path_segment,
+        strategy=_BINDINGS if binding else _ROLES,
+        columns=_BINDING_COLUMNS if binding else PLAIN,
+    )
+
+
+DEFINITIONS: tuple[ResourceDefinition, ...] = (
+    _definition("ClusterRoleBinding", "clusterrolebindings", namespaced=False, binding=True),
+    _definition("ClusterRole", "clusterroles", namespaced=False, binding=False),
+    _definition("RoleBinding", "rolebindings", namespaced=True, binding=True),
+    _definition("Role", "roles", namespaced=True, binding=False),
+)

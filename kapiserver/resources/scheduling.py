@@ -1,0 +1,83 @@
+"""scheduling.k8s.io/v1: priorityclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
+from kapiserver.resources.declare import Group
+from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.field_errors import forbidden
+from kapiserver.resources.printing import AGE, NAME, column, flag_at, number_at, value_at
+from kapiserver.resources.strategies import set_default, unchanging, without_status
+
+SCHEDULING = Group("scheduling.k8s.io", "io.k8s.api.scheduling")
+
+HIGHEST_USER_PRIORITY = 1_000_000_000
+_SYSTEM_PREFIX = "system-"
+_SYSTEM_CLASSES = {
+    "system-node-critical": 2_000_001_000,
+    "system-cluster-critical": 2_000_000_000,
+}
+
+
+def _defaults(obj: Object, context: WriteContext) -> None:
+    set_default(obj, "preemptionPolicy", "PreemptLowerPriority")
+
+
+def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    name = (obj.get("metadata") or {}).get("name", "")
+    value = obj.get("value", 0)
+    if name.startswith(_SYSTEM_PREFIX):
+        if _SYSTEM_CLASSES.get(name) != value:
+            return [
+                forbidden(
+                    "metadata.name",
+                    "priority class names with 'system-' prefix are reserved for system use only",
+                )
+            ]
+        return ()
+    if value > HIGHEST_USER_PRIORITY:
+        return [
+            forbidden(
+                "value",
+                f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}",
+            )
+        ]
+    return ()
+
+
+def _value_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    old = context.old
+    if old is not None and obj.get("value", 0) != old.get("value", 0):
+        return [forbidden("value", "may not be changed in an update.")]
+    return unchanging("preemptionPolicy")(obj, context)
+
+
+DEFINITIONS: tuple[ResourceDefinition, ...] = (
+    SCHEDULING.resource(
+        "PriorityClass",
+        "priorityclasses",
+        namespaced=False,
+        short=("pc",),
+        strategy=without_status(
+            defaults=_defaults, validate=_validate, validate_update=_value_stays, generation=True
+        ),
+        columns=(
+            NAME,
+            column("Value", number_at("value"), "Priority of its pods.", type="integer"),
+            column(
+                "Global-Default",
+                flag_at("globalDefault"),
+                "Whether pods without a class get this one.",
+                type="boolean",
+            ),
+            AGE,
+            column(
+                "PreemptionPolicy",
+                value_at("preemptionPolicy"),
+                "Whether its pods displace others.",
+            ),
+        ),
+    ),
+)

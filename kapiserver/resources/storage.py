@@ -1,0 +1,253 @@
+"""storage.k8s.io/v1: storage classes, CSI drivers and nodes, volume attachments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
+from kapiserver.resources.declare import STATUS, Group
+from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.field_errors import forbidden, immutable, required
+from kapiserver.resources.names import csi_driver
+from kapiserver.resources.printing import (
+    AGE,
+    NAME,
+    NONE,
+    UNSET,
+    Cell,
+    column,
+    comma_list,
+    count_at,
+    dig,
+    flag_at,
+    items,
+    table,
+    text,
+    value_at,
+)
+from kapiserver.resources.strategies import (
+    set_default,
+    split_status_and_metadata,
+    unchanging,
+    with_status,
+    without_status,
+)
+
+STORAGE = Group("storage.k8s.io", "io.k8s.api.storage")
+
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_DEFAULT_CLASS_BETA = "storageclass.beta.kubernetes.io/is-default-class"
+_DEFAULT_ATTRIBUTES = "volumeattributesclass.kubernetes.io/is-default-class"
+
+
+def _class_defaults(obj: Object, context: WriteContext) -> None:
+    set_default(obj, "reclaimPolicy", "Delete")
+    set_default(obj, "volumeBindingMode", "Immediate")
+
+
+def _driver_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    set_default(spec, "attachRequired", True)
+    set_default(spec, "podInfoOnMount", False)
+    set_default(spec, "storageCapacity", False)
+    set_default(spec, "fsGroupPolicy", "ReadWriteOnceWithFSType")
+    set_default(spec, "requiresRepublish", False)
+    set_default(spec, "seLinuxMount", False)
+    if not spec.get("volumeLifecycleModes"):
+        spec["volumeLifecycleModes"] = ["Persistent"]
+
+
+def _validate_class(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    return () if obj.get("provisioner") else [required("provisioner")]
+
+
+def _class_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    old = context.old
+    if old is None:
+        return ()
+    found = [
+        forbidden(field, f"updates to {field} are forbidden.")
+        for field in ("parameters", "provisioner", "reclaimPolicy")
+        if (obj.get(field) or "") != (old.get(field) or "")
+    ]
+    if obj.get("volumeBindingMode") != old.get("volumeBindingMode"):
+        found.append(immutable("volumeBindingMode", obj.get("volumeBindingMode")))
+    return found
+
+
+def _attributes_stay(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    old = context.old
+    if old is None:
+        return ()
+    return [
+        forbidden(field, f"updates to {field} are forbidden.")
+        for field in ("driverName", "parameters")
+        if obj.get(field) != old.get(field)
+    ]
+
+
+def _marked_name(*annotations: str) -> Cell:
+    """The name, marked when an annotation makes the class the default one."""
+
+    def cell(obj: Object, now: float) -> str:
+        name = text(obj, "metadata", "name")
+        marks = dig(obj, "metadata", "annotations") or {}
+        return f"{name} (default)" if any(marks.get(a) == "true" for a in annotations) else name
+
+    return cell
+
+
+def _modes(obj: Object, now: float) -> str:
+    return comma_list(items(obj, "spec", "volumeLifecycleModes"), absent=NONE)
+
+
+def _token_requests(obj: Object, now: float) -> str:
+    if dig(obj, "spec", "tokenRequests") is None:
+        return UNSET
+    return comma_list(text(request, "audience") for request in items(obj, "spec", "tokenRequests"))
+
+
+DEFINITIONS: tuple[ResourceDefinition, ...] = (
+    STORAGE.resource(
+        "CSIDriver",
+        "csidrivers",
+        namespaced=False,
+        name_rule=csi_driver,
+        strategy=without_status(
+            defaults=_driver_defaults,
+            validate_update=unchanging("spec.attachRequired", "spec.volumeLifecycleModes"),
+            unconditional_update=False,
+            generation=True,
+        ),
+        columns=table(
+            column(
+                "AttachRequired",
+                flag_at("spec", "attachRequired", absent=True),
+                "Whether volumes must be attached before they are mounted.",
+                type="boolean",
+            ),
+            column(
+                "PodInfoOnMount",
+                flag_at("spec", "podInfoOnMount"),
+                "Whether the driver is told about the pod.",
+                type="boolean",
+            ),
+            column(
+                "StorageCapacity",
+                flag_at("spec", "storageCapacity"),
+                "Whether the driver reports its capacity.",
+                type="boolean",
+            ),
+            column("TokenRequests", _token_requests, "Audiences of tokens that it needs."),
+            column(
+                "RequiresRepublish",
+                flag_at("spec", "requiresRepublish"),
+                "Whether volumes are published again and again.",
+                type="boolean",
+            ),
+            column("Modes", _modes, "Kinds of volumes that it supports."),
+        ),
+    ),
+    STORAGE.resource(
+        "CSINode",
+        "csinodes",
+        namespaced=False,
+        # Without the status subresource: it belongs to an alpha feature that is off.
+        strategy=without_status(unconditional_update=False),
+        columns=table(
+            column(
+                "Drivers",
+                count_at("spec", "drivers"),
+                "Number of drivers on the node.",
+                type="integer",
+            )
+        ),
+    ),
+    STORAGE.resource(
+        "CSIStorageCapacity",
+        "csistoragecapacities",
+        strategy=without_status(
+            validate_update=unchanging("nodeTopology", "storageClassName"),
+            unconditional_update=False,
+        ),
+        columns=(
+            NAME,
+            column("StorageClassName", value_at("storageClassName"), "Its storage class."),
+            column("Capacity", value_at("capacity", absent=UNSET), "What can be provisioned."),
+        ),
+    ),
+    STORAGE.resource(
+        "StorageClass",
+        "storageclasses",
+        namespaced=False,
+        short=("sc",),
+        strategy=without_status(
+            defaults=_class_defaults, validate=_validate_class, validate_update=_class_stays
+        ),
+        columns=(
+            column(
+                "Name",
+                _marked_name(_DEFAULT_CLASS, _DEFAULT_CLASS_BETA),
+                "Name of the class; the default one is marked.",
+                format="name",
+            ),
+            column("Provisioner", value_at("provisioner"), "Who makes the volumes."),
+            column(
+                "ReclaimPolicy",
+                value_at("reclaimPolicy", absent="Delete"),
+                "What happens to released volumes.",
+            ),
+            column(
+                "VolumeBindingMode",
+                value_at("volumeBindingMode", absent="Immediate"),
+                "When volumes are bound.",
+            ),
+            column(
+                "AllowVolumeExpansion",
+                flag_at("allowVolumeExpansion"),
+                "Whether volumes may grow.",
+            ),
+            AGE,
+        ),
+    ),
+    STORAGE.resource(
+        "VolumeAttachment",
+        "volumeattachments",
+        namespaced=False,
+        subresources=(STATUS,),
+        strategy=with_status(
+            update=split_status_and_metadata,
+            validate_update=unchanging("spec"),
+            unconditional_update=False,
+            generation=False,
+        ),
+        columns=table(
+            column("Attacher", value_at("spec", "attacher"), "The driver.", format="name"),
+            column("PV", value_at("spec", "source", "persistentVolumeName"), "The volume."),
+            column("Node", value_at("spec", "nodeName"), "The node."),
+            column(
+                "Attached",
+                flag_at("status", "attached"),
+                "Whether the volume is attached.",
+                type="boolean",
+            ),
+        ),
+    ),
+    STORAGE.resource(
+        "VolumeAttributesClass",
+        "volumeattributesclasses",
+        namespaced=False,
+        short=("vac",),
+        strategy=without_status(validate_update=_attributes_stay),
+        columns=(
+            column(
+                "Name",
+                _marked_name(_DEFAULT_ATTRIBUTES),
+                "Name of the class; the default one is marked.",
+                format="name",
+            ),
+            column("DriverName", value_at("driverName"), "The driver that knows it."),
+            AGE,
+        ),
+    ),
+)

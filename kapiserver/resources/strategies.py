@@ -1,0 +1,174 @@
+"""Hooks that many resources share: the separation of status from everything else, and defaults.
+
+The rule: the main endpoint never writes status, /status never writes anything else. Hooks change
+the new object in place, never the old one. They may share subtrees with it, so a hook that edits
+below the top level runs before the ones that put old subtrees back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
+from kapiserver.resources.definition import Object, Prepare, Strategy, Validate, WriteContext
+from kapiserver.resources.field_errors import immutable
+
+# Everything but these is what a resource's spec means to generation and to /status.
+_ENVELOPE = ("apiVersion", "kind", "metadata", "status")
+
+
+def next_generation(old: Object, new: Object) -> int:
+    """metadata.generation after an update: one more when anything but metadata or status changed.
+
+    An object from before generations were kept counts from zero.
+    """
+    current: int = old.get("metadata", {}).get("generation", 0)
+    return current + 1 if _desired(old) != _desired(new) else current
+
+
+def _desired(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in _ENVELOPE}
+
+
+def put_back(obj: Object, old: Object, *fields: str) -> None:
+    """Undo what the client did to top-level fields."""
+    for name in fields:
+        if name in old:
+            obj[name] = old[name]
+        else:
+            obj.pop(name, None)
+
+
+def put_back_metadata(obj: Object, old: Object, *fields: str) -> None:
+    put_back(obj.setdefault("metadata", {}), old.get("metadata", {}), *fields)
+
+
+def put_back_all_but(obj: Object, old: Object, *kept: str) -> None:
+    """Only `kept` top-level fields and metadata stay as the client sent them."""
+    for name in {*obj, *old} - {"apiVersion", "kind", "metadata", *kept}:
+        put_back(obj, old, name)
+
+
+def drop_status(obj: Object, context: WriteContext) -> None:
+    """Creating: status is for controllers, through /status."""
+    obj.pop("status", None)
+
+
+def split_status(obj: Object, context: WriteContext) -> None:
+    """Updating: /status changes status and metadata, everything else changes all but status."""
+    old = context.old
+    if old is None:
+        return
+    if context.subresource == "status":
+        put_back_all_but(obj, old, "status")
+    else:
+        put_back(obj, old, "status")
+
+
+def split_status_and_metadata(obj: Object, context: WriteContext) -> None:
+    """As split_status, for kinds where /status leaves the user's metadata alone as well."""
+    split_status(obj, context)
+    if context.old is not None and context.subresource == "status":
+        put_back_metadata(
+            obj, context.old, "labels", "annotations", "finalizers", "ownerReferences"
+        )
+
+
+def in_order(*hooks: Prepare) -> Prepare:
+    def prepare(obj: Object, context: WriteContext) -> None:
+        for hook in hooks:
+            hook(obj, context)
+
+    return prepare
+
+
+def all_findings(*checks: Validate) -> Validate:
+    def validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+        return [cause for check in checks for cause in check(obj, context)]
+
+    return validate
+
+
+def unchanging(*paths: str) -> Validate:
+    """Updating: the fields at these dotted paths keep the value that they were created with."""
+    split = [(path, tuple(path.split("."))) for path in paths]
+
+    def validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+        old = context.old
+        if old is None or context.subresource == "status":
+            return ()
+        return [
+            immutable(path, value)
+            for path, steps in split
+            if (value := _at(obj, steps)) != _at(old, steps)
+        ]
+
+    return validate
+
+
+def _at(obj: object, steps: Sequence[str]) -> object:
+    for step in steps:
+        if not isinstance(obj, dict):
+            return None
+        obj = obj.get(step)
+    return obj
+
+
+def with_status(
+    *,
+    defaults: Prepare | None = None,
+    create: Prepare = drop_status,
+    update: Prepare = split_status,
+    validate: Validate | None = None,
+    validate_update: Validate | None = None,
+    create_on_update: bool = False,
+    unconditional_update: bool = True,
+    generation: bool = True,
+) -> Strategy:
+    """A strategy for kinds with a status subresource. `validate` runs on create and update."""
+    return Strategy(
+        defaults=defaults,
+        prepare_for_create=create,
+        prepare_for_update=update,
+        validate_create=validate,
+        validate_update=_both(validate, validate_update),
+        allow_create_on_update=create_on_update,
+        allow_unconditional_update=unconditional_update,
+        bumps_generation=generation,
+    )
+
+
+def without_status(
+    *,
+    defaults: Prepare | None = None,
+    create: Prepare | None = None,
+    update: Prepare | None = None,
+    validate: Validate | None = None,
+    validate_update: Validate | None = None,
+    create_on_update: bool = False,
+    unconditional_update: bool = True,
+    generation: bool = False,
+) -> Strategy:
+    """A strategy for kinds that have no status, or none that is kept apart."""
+    return Strategy(
+        defaults=defaults,
+        prepare_for_create=create,
+        prepare_for_update=update,
+        validate_create=validate,
+        validate_update=_both(validate, validate_update),
+        allow_create_on_update=create_on_update,
+        allow_unconditional_update=unconditional_update,
+        bumps_generation=generation,
+    )
+
+
+def _both(first: Validate | None, second: Validate | None) -> Validate | None:
+    if first is None or second is None:
+        return first or second
+    return all_findings(first, second)
+
+
+def set_default(obj: Object, field: str, value: object) -> None:
+    """Fill an absent field. A null never gets here: decoding drops it."""
+    if field not in obj:
+        obj[field] = value

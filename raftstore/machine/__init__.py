@@ -21,7 +21,7 @@ from raftstore.machine.commands import (
 )
 from raftstore.machine.frozen import FrozenState
 from raftstore.machine.leases import Lease
-from raftstore.machine.machine import Checkpoint, Machine, MachineConfig
+from raftstore.machine.machine import Machine
 from raftstore.machine.results import (
     AlarmResult,
     Applied,
@@ -31,6 +31,7 @@ from raftstore.machine.results import (
     Result,
 )
 from raftstore.machine.sessions import Limits
+from raftstore.machine.state import Checkpoint, MachineConfig
 from raftstore.machine.thaw import Thaw
 
 __all__ = [

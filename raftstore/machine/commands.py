@@ -12,6 +12,7 @@ format byte, or nodes of two versions would disagree about what the log means.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgpack
@@ -267,6 +268,6 @@ def _check_written_once(ops: Sequence[Op]) -> None:
             if not end or op.key < end:
                 spans.append((op.key, end))
     spans.sort()
-    for (_, end), (following, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (following, _) in pairwise(spans):
         if not end or following < end:
             raise InvalidRequest("a key is written twice in one transaction")

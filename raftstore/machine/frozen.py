@@ -18,7 +18,7 @@ from raftstore.errors import Closed
 from raftstore.machine.results import pack_outcome
 
 if TYPE_CHECKING:
-    from raftstore.machine.machine import Machine
+    from raftstore.machine.state import State
 
 STATE_FORMAT: Final = 1
 SECTION_HEADER: Final = 0
@@ -38,7 +38,7 @@ _pack: Final = cast(Callable[[object], bytes], msgpack.Packer(use_bin_type=True)
 class FrozenState:
     """The state at `index`; `chunks` may be taken in between `apply` calls, until `close`."""
 
-    def __init__(self, machine: Machine, unpin: Callable[[int], None]) -> None:
+    def __init__(self, machine: State, unpin: Callable[[int], None]) -> None:
         self.index = machine.applied_index
         self.revision = machine.revision
         self.compact_revision = machine.compact_revision

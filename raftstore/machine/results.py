@@ -90,8 +90,15 @@ _REFUSALS: Final[dict[int, type[StoreError]]] = {
 _REFUSAL_CODE: Final = {kind: code for code, kind in _REFUSALS.items()}
 _PUT, _DELETE, _RANGE = 1, 2, 3
 
-# A result, or a refusal as (code, detail).
-Outcome: TypeAlias = Success | tuple[int, str | int]
+
+class Refusal(NamedTuple):
+    """A refusal as it is kept: the code of its class and its detail."""
+
+    code: int
+    detail: str | int
+
+
+Outcome: TypeAlias = Success | Refusal
 
 
 def outcome_of(result: Result) -> Outcome:
@@ -100,21 +107,19 @@ def outcome_of(result: Result) -> Outcome:
         return result
     code = _REFUSAL_CODE[type(result)]
     if isinstance(result, Compacted):
-        return (code, result.compact_revision)
+        return Refusal(code, result.compact_revision)
     if isinstance(result, FutureRevision):
-        return (code, result.current)
-    return (code, str(result))
+        return Refusal(code, result.current)
+    return Refusal(code, str(result))
 
 
 def result_of(outcome: Outcome) -> Result:
     """The result that `outcome` stands for; a refusal becomes a fresh exception object."""
-    if type(outcome) is tuple:
-        code, detail = outcome
-        kind: Any = _REFUSALS[code]
-        refusal: StoreError = kind(detail)
-        return refusal
-    assert not isinstance(outcome, tuple) or hasattr(outcome, "_fields")
-    return outcome  # type: ignore[return-value]
+    if not isinstance(outcome, Refusal):
+        return outcome
+    kind: Any = _REFUSALS[outcome.code]
+    refusal: StoreError = kind(outcome.detail)
+    return refusal
 
 
 def outcome_size(outcome: Outcome) -> int:
@@ -122,13 +127,12 @@ def outcome_size(outcome: Outcome) -> int:
     size = 64
     if type(outcome) is TxnResult:
         for result in outcome.results:
-            kind = type(result)
-            if kind is PutResult:
-                size += _version_size(result[0])  # type: ignore[arg-type]
-                if result[1] is not None:
-                    size += _version_size(result[1])  # type: ignore[arg-type]
+            if isinstance(result, PutResult):
+                size += _version_size(result.kv)
+                if result.prev is not None:
+                    size += _version_size(result.prev)
             else:
-                versions: Any = result[0]
+                versions = result.kvs if isinstance(result, RangeResult) else result.deleted
                 size += 64 + sum([_version_size(kv) for kv in versions])
     return size
 
@@ -138,9 +142,9 @@ def _version_size(kv: KeyValue) -> int:
 
 
 def pack_outcome(outcome: Outcome) -> tuple[Any, ...]:
-    if type(outcome) is tuple:
+    if isinstance(outcome, Refusal):
         return (_REFUSED, *outcome)
-    if type(outcome) is TxnResult:
+    if isinstance(outcome, TxnResult):
         results = [_pack_op(result) for result in outcome.results]
         return (_TXN, outcome.succeeded, results, outcome.revision)
     kind: Any = type(outcome)
@@ -154,7 +158,7 @@ def unpack_outcome(fields: tuple[Any, ...]) -> Outcome:
         kind, detail = rest
         if kind not in _REFUSALS:
             raise ValueError("unknown refusal")
-        return (kind, detail)
+        return Refusal(kind, detail)
     if code == _TXN:
         succeeded, results, revision = rest
         return TxnResult(succeeded, tuple([_unpack_op(item) for item in results]), revision)

@@ -1,0 +1,63 @@
+"""The validator of one definition.
+
+In: a decoded object. Out: the object as typed decoding would leave it, and `Findings`. What it does
+not do: required fields (`required`), rules of a kind, defaults.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from kapiserver.resources.schema.fastcheck import FastChecks
+from kapiserver.resources.schema.repair import Repair
+from kapiserver.resources.schema.required import missing_fields
+
+if TYPE_CHECKING:
+    from kapiserver.errors import Cause
+    from kapiserver.resources.schema.schemaset import SchemaSet
+
+OnUnknown = Literal["prune", "collect"]
+
+
+class Findings(NamedTuple):
+    """`error`: text of a decode error (the object is unusable), or empty.
+
+    `unknown`: JSON paths of fields that were dropped, at most 100, with `on_unknown="collect"`.
+    """
+
+    error: str = ""
+    unknown: tuple[str, ...] = ()
+
+
+CLEAN = Findings()
+
+
+class Compiled:
+    """Made once per definition by `SchemaSet.validator`."""
+
+    __slots__ = ("_fast", "_schemas", "name")
+
+    def __init__(self, schemas: SchemaSet, checks: FastChecks, name: str) -> None:
+        self.name = name
+        self._schemas = schemas
+        self._fast = checks.definition(name)
+
+    def check(self, obj: Any, *, on_unknown: OnUnknown = "prune") -> Findings:
+        """Bring the object to the schema, in place, and report.
+
+        Unknown fields and nulls are dropped in either mode, as typed decoding does; "collect"
+        also says which fields. Quantities, times and base64 get their canonical form.
+        """
+        if self._fast(obj):
+            return CLEAN
+        walk = Repair(self._schemas)
+        walk.value(obj, self._schemas.node(self.name), "")
+        return Findings(walk.error, tuple(walk.unknown) if on_unknown == "collect" else ())
+
+    def is_clean(self, obj: Any) -> bool:
+        """True when `check` would change nothing and report nothing."""
+        return self._fast(obj)
+
+    def required(self, obj: dict[str, Any]) -> list[Cause]:
+        """`spec.selector: Required value`, for each required field that is absent or empty."""
+        return missing_fields(self._schemas, self._schemas.node(self.name), obj)

@@ -1,0 +1,95 @@
+"""All definitions of the API, parsed when first used.
+
+In: the definition file, and definitions added at run time (custom resources). Out: validators,
+patch metadata, and the raw JSON for the OpenAPI documents. Changed only on the main task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from kapiserver.resources.schema.compiled import Compiled
+from kapiserver.resources.schema.fastcheck import FastChecks
+from kapiserver.resources.schema.nodes import Form, Node, build
+from kapiserver.resources.schema.patchmeta import FieldMeta, PatchNode
+from kapiserver.resources.schema.source import load_definitions
+
+
+class SchemaSet:
+    """Definitions by name (`io.k8s.api.apps.v1.Deployment`). Unknown names raise KeyError."""
+
+    def __init__(self, definitions: Mapping[str, bytes]) -> None:
+        self._file = definitions
+        self._added: dict[str, dict[str, Any]] = {}
+        self._nodes: dict[str, Node] = {}
+        self._checks = FastChecks(self)
+        self._validators: dict[str, Compiled] = {}
+        self._patch: dict[str, PatchNode] = {}
+        self.unknown_field = FieldMeta(
+            frozenset(), "", "", (), "", PatchNode(self, None), known=False
+        )
+
+    @classmethod
+    def load(cls, cache_dir: Path | None = None) -> SchemaSet:
+        """The built-in definitions. `cache_dir`: where to keep their compact form."""
+        return cls(load_definitions(cache_dir))
+
+    # --- definitions ---------------------------------------------------------------------
+
+    def names(self) -> Iterable[str]:
+        yield from self._file
+        yield from self._added
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._file or name in self._added
+
+    def definition(self, name: str) -> dict[str, Any]:
+        """A fresh copy of a definition in OpenAPI v2 form, descriptions included."""
+        added = self._added.get(name)
+        loaded: dict[str, Any] = orjson.loads(
+            self._file[name] if added is None else orjson.dumps(added)
+        )
+        return loaded
+
+    def define(self, name: str, schema: Mapping[str, Any]) -> None:
+        """Add or replace a definition at run time. It may refer to any other."""
+        self.forget(name)
+        self._added[name] = dict(schema)
+
+    def forget(self, name: str) -> None:
+        self._added.pop(name, None)
+        # Compiled validators hold on to what they refer to: all are made again, when needed.
+        self._nodes.pop(name, None)
+        self._checks = FastChecks(self)
+        self._validators.clear()
+        self._patch.clear()
+
+    # --- parsed --------------------------------------------------------------------------
+
+    def node(self, name: str) -> Node:
+        found = self._nodes.get(name)
+        if found is None:
+            found = self._nodes[name] = build(name, self.definition(name))
+        return found
+
+    def resolve(self, node: Node) -> Node:
+        """The node itself, or what it refers to."""
+        while node.form is Form.REF:
+            node = self.node(node.ref)
+        return node
+
+    def validator(self, name: str) -> Compiled:
+        found = self._validators.get(name)
+        if found is None:
+            found = self._validators[name] = Compiled(self, self._checks, name)
+        return found
+
+    def patch_meta(self, name: str) -> PatchNode:
+        found = self._patch.get(name)
+        if found is None:
+            found = self._patch[name] = PatchNode(self, self.node(name))
+        return found

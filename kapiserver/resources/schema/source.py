@@ -1,0 +1,194 @@
+"""Where the definitions come from: one file of the package kubernetes-validate, kept in a cache.
+
+In: the installed package. Out: a `DefinitionFile`: the JSON of each definition by name, as
+kube-apiserver's OpenAPI v2 has it, read only when asked for. The package's file is rewritten once
+per package version into a file with an index, so that a start reads one index and no schema.
+A cache that cannot be written, or is damaged, costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+KUBERNETES_VERSION = "v1.37.0"
+FORMAT = 1  # of the cache file; also to be raised when `normalise` changes
+
+_MAGIC = b"kapischema"
+_HEAD = struct.Struct(">10sHII")  # magic, format, length of the index, CRC of all that follows
+
+# Definitions that lost their description or format on the way into the package.
+_REPLACED: Mapping[str, Mapping[str, Any]] = {
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {
+        "description": "IntOrString holds either an int32 or a string.",
+        "type": "string",
+        "format": "int-or-string",
+    },
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": {
+        "description": (
+            "Quantity is a fixed-point number with a unit suffix, written as a string. "
+            "Suffixes are Ki Mi Gi Ti Pi Ei (powers of 1024), n u m k M G T P E (powers of "
+            "1000) and a decimal exponent such as e3. Values are stored in canonical form: "
+            "no fraction, the largest suffix that keeps all digits."
+        ),
+        "type": "string",
+    },
+}
+
+
+class SchemaSourceMissing(RuntimeError):
+    """kubernetes-validate is not installed, or has no definitions for our version."""
+
+
+class DefinitionFile(Mapping[str, bytes]):
+    """Definitions by name, as JSON bytes. Immutable."""
+
+    __slots__ = ("_blob", "_index")
+
+    def __init__(self, index: Mapping[str, tuple[int, int]], blob: bytes | memoryview) -> None:
+        self._index = index
+        self._blob = blob
+
+    def __getitem__(self, name: str) -> bytes:
+        start, length = self._index[name]
+        return bytes(self._blob[start : start + length])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+
+def load_definitions(cache_dir: Path | None = None) -> DefinitionFile:
+    """The definitions, from the cache when it is good, else from the package."""
+    source = _package_file()
+    cached = (cache_dir or _default_cache_dir()) / _cache_name(source)
+    found = _read(cached)
+    if found is None:
+        packed = _pack(_normalised(source))
+        _write(cached, packed)
+        found = _unpack(packed)
+        assert found is not None, "a file just packed must unpack"
+    return found
+
+
+def _package_file() -> Path:
+    # find_spec and not importlib.resources.files: that would import the package, which takes
+    # 170 ms, to learn where it lies.
+    spec = importlib.util.find_spec("kubernetes_validate")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        found = (
+            Path(place)
+            / "kubernetes-json-schema"
+            / f"{KUBERNETES_VERSION}-local"
+            / "_definitions.json"
+        )
+        if found.is_file():
+            return found
+    raise SchemaSourceMissing(
+        f"the definitions of Kubernetes {KUBERNETES_VERSION} were not found: "
+        "is kubernetes-validate installed in its pinned version?"
+    )
+
+
+def _default_cache_dir() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # the XDG specification: relative paths are to be ignored
+        base = os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "kapiserver"
+
+
+def _cache_name(source: Path) -> str:
+    """Changes with the package's file, so that another installed version never reads ours."""
+    facts = source.stat()
+    identity = f"{source.resolve()}:{facts.st_size}:{facts.st_mtime_ns}"
+    return f"schemas-{KUBERNETES_VERSION}-{FORMAT}-{zlib.crc32(identity.encode()):08x}.bin"
+
+
+# --- the package's form -> upstream's form ---------------------------------------------------
+
+
+def _normalised(source: Path) -> dict[str, Any]:
+    definitions = orjson.loads(source.read_bytes())["$defs"]
+    out = {name: dict(_REPLACED.get(name) or _normal(d)) for name, d in definitions.items()}
+    return out
+
+
+def _normal(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """One schema without the package's changes: null types, $defs, enums of apiVersion and kind."""
+    out: dict[str, Any] = {}
+    for key, value in schema.items():
+        match key:
+            case "type" if isinstance(value, list):
+                out[key] = next(t for t in value if t != "null")
+            case "$ref":
+                out[key] = value.replace("#/$defs/", "#/definitions/")
+            case "properties":
+                out[key] = {name: _normal(field) for name, field in value.items()}
+            case "items" | "additionalProperties":
+                out[key] = _normal(value) if isinstance(value, dict) else value
+            case "enum":
+                # Added by the package, to pin apiVersion and kind; upstream's v2 has no enums.
+                continue
+            case _:
+                out[key] = value
+    return out
+
+
+# --- the cache file --------------------------------------------------------------------------
+
+
+def _pack(definitions: Mapping[str, Any]) -> bytes:
+    index: dict[str, tuple[int, int]] = {}
+    parts: list[bytes] = []
+    at = 0
+    for name, definition in definitions.items():
+        data = orjson.dumps(definition)
+        index[name] = (at, len(data))
+        parts.append(data)
+        at += len(data)
+    index_data = orjson.dumps(index)
+    rest = index_data + b"".join(parts)
+    return _HEAD.pack(_MAGIC, FORMAT, len(index_data), zlib.crc32(rest)) + rest
+
+
+def _unpack(data: bytes) -> DefinitionFile | None:
+    if len(data) < _HEAD.size:
+        return None
+    magic, form, index_length, crc = _HEAD.unpack_from(data)
+    rest = memoryview(data)[_HEAD.size :]
+    if magic != _MAGIC or form != FORMAT or zlib.crc32(rest) != crc:
+        return None
+    return DefinitionFile(orjson.loads(rest[:index_length]), rest[index_length:])
+
+
+def _read(path: Path) -> DefinitionFile | None:
+    try:
+        return _unpack(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all, whoever else writes it now. Not synced: a torn file fails its CRC."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+    except OSError:
+        return  # a read-only or full disk: this start works from memory

@@ -35,7 +35,7 @@ class StoreConfig:
     raft: RaftConfig = field(default_factory=RaftConfig)
     transport: TransportLimits = field(default_factory=TransportLimits)
 
-    quota_bytes: int = 0  # logical size of the keys and values; 0: no limit; same on all nodes
+    quota_bytes: int = 2 << 30  # size of all readable versions; 0: no limit; same on all nodes
     max_command_bytes: int = 4 << 20  # one transaction, encoded
     max_proposals: int = 8192  # of this node without a result; more are refused
     max_readers: int = 65536  # read barriers waiting for confirmation

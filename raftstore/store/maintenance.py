@@ -1,4 +1,4 @@
-"""What the store does by itself: compaction, lease expiry, hash comparison.
+"""What the store does by itself: compaction, lease expiry, quota, hash comparison.
 
 In: the clock and the state. Out: commands that the leader proposes like any caller, and hashes for
 the peers. A proposal that fails here is not an error: the next round tries again, on whichever
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from raftstore.errors import StoreError
-from raftstore.machine.commands import Compact, LeaseRevoke, Payload
+from raftstore.machine.commands import Compact, LeaseRevoke, Payload, SetQuota
 from raftstore.store.compaction import CompactionPlan
 from raftstore.store.leases import LeaseClock
 
@@ -45,6 +45,27 @@ async def compact(node: Node) -> None:
         revision = plan.due(trio.current_time(), machine.revision, machine.compact_revision)
         if revision is not None and node.is_leader:
             await _propose(node, Compact(revision), "compaction")
+
+
+async def reclaim(node: Node) -> None:
+    """Task: free the memory of what was compacted, a little at a time, also when nothing is
+    written (while there are writes, the machine does it itself)."""
+    while True:
+        more = node.machine.reclaim()
+        await trio.sleep(0.005 if more else 1.0)
+
+
+async def set_quota(node: Node) -> None:
+    """Task: a leader whose configured size limit is not the one in force proposes it. The limit
+    is part of the replicated state, because nodes must agree on which write was one too many."""
+    wanted = node.config.quota_bytes
+    while True:
+        changed = node.role_changed
+        if node.is_leader and node.machine.quota_bytes != wanted:
+            await _propose(node, SetQuota(wanted), "quota")
+            await trio.sleep(1.0)
+        else:
+            await changed.wait()
 
 
 async def expire_leases(node: Node) -> None:

@@ -19,11 +19,11 @@ from raftstore.config import StoreConfig
 from raftstore.datadir import DataDir
 from raftstore.disk import Disk, RealDisk
 from raftstore.errors import Closed, StorageError, StoreError
-from raftstore.machine import Machine, MachineConfig
+from raftstore.machine import Machine
 from raftstore.raft import RaftCore
 from raftstore.raft.messages import SCHEMA
 from raftstore.snapshot import SnapshotStore
-from raftstore.store.maintenance import compact, compare_hashes, expire_leases
+from raftstore.store.maintenance import compact, compare_hashes, expire_leases, reclaim, set_quota
 from raftstore.store.node import HASH_MESSAGE, Node
 from raftstore.store.store import Store
 from raftstore.transport import Transport
@@ -48,7 +48,7 @@ class _Files:
                 self.snapshots = SnapshotStore(
                     disk, self.directory.snapshot_directory, cluster_id=config.cluster_id
                 )
-                self.machine = self._load(config)
+                self.machine = self._load()
             except BaseException:
                 self.wal.close()
                 raise
@@ -64,12 +64,9 @@ class _Files:
                 f"not to node {config.node_id} of cluster {config.cluster_id}"
             )
 
-    def _load(self, config: StoreConfig) -> Machine:
-        machine_config = MachineConfig(quota_bytes=config.quota_bytes)
+    def _load(self) -> Machine:
         meta = self.snapshots.latest()
-        if meta is None:
-            return Machine(machine_config)
-        return Machine.thaw(self.snapshots.read(meta), machine_config)
+        return Machine() if meta is None else Machine.thaw(self.snapshots.read(meta))
 
     def close(self) -> None:
         self.wal.close()
@@ -106,6 +103,8 @@ async def open_store(config: StoreConfig) -> AsyncIterator[Store]:
             nursery.start_soon(node.driver.work_on_snapshots)
             nursery.start_soon(node.proposals.repeat)
             nursery.start_soon(compact, node)
+            nursery.start_soon(reclaim, node)
+            nursery.start_soon(set_quota, node)
             nursery.start_soon(expire_leases, node)
             nursery.start_soon(compare_hashes, node)
             yield Store(node, disk)

@@ -1,1 +1,1 @@
-"""The simulator: real nodes on a virtual clock, a faulty network and a faulty disk, from one seed."""
+"""The simulator: real nodes on a virtual clock, a faulty network, a faulty disk, and one seed."""

@@ -1,0 +1,323 @@
+"""One simulated computer: a real RaftCore on a real wal, snapshots and machine, on a faulty disk.
+
+It does what the driver of a node does: after every input a tick, after every tick a sync of the
+wal if there is something to sync, and steps of a snapshot. It can be killed, lose its power, pause,
+run on a clock that is fast or slow, and stop because a sync failed. An exception of the core that
+is not a storage error is a violation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from raftstore.errors import StorageError
+from raftstore.machine import Applied, Machine, MachineConfig
+from raftstore.raft import Members, Message, RaftConfig, RaftCore
+from raftstore.sim.disk import FaultyDisk
+from raftstore.sim.invariants import Invariants
+from raftstore.sim.network import Network
+from raftstore.sim.world import World
+from raftstore.snapshot import SnapshotStore
+from raftstore.types import Member
+from raftstore.wal import Wal
+
+CLUSTER = "simulated"
+
+CONFIG = RaftConfig(
+    election_min=0.3,
+    election_max=0.6,
+    leader_fallback=0.6,
+    append_bytes=2000,
+    append_entries=16,
+    inflight_entries=64,
+    inflight_bytes=8000,
+    apply_batch=16,
+    uncommitted_entries=256,
+    snapshot_entries=40,
+    snapshot_chunk=300,
+    transfer_chunk=400,
+    transfer_window=3,
+    promote_lag=30,
+)
+
+
+class Host:
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        invariants: Invariants,
+        node_id: str,
+        core_class: type[RaftCore],
+    ) -> None:
+        self.world, self.network, self.invariants = world, network, invariants
+        self.node_id = node_id
+        self.alive = False
+        self.incarnation = 0
+        self.founders: Sequence[Member] = ()
+        self.core: RaftCore
+        self.waiting: dict[bytes, Callable[[Applied], None]] = {}
+        self.disk = FaultyDisk(world.rng(f"disk {node_id}").getrandbits(32))
+        self._core_class = core_class
+        self._rng = world.rng(f"host {node_id}")
+        self._links: frozenset[str] = frozenset()
+        self._paused_until = 0.0
+        self._clock_rate = 1.0
+        self._clock_offset = self._rng.uniform(0, 1000)
+        self._tick_at: float | None = None
+        self._syncing = False
+        self._readers: list[tuple[int, Callable[[int | None], None]]] = []
+        self.sync_delay = 0.008
+        network.attach(self)
+
+    # ---- life
+    def start(self) -> None:
+        self.incarnation += 1
+        self._syncing = False
+        self._tick_at = None
+        self._paused_until = 0.0
+        self._links = frozenset()
+        self.waiting.clear()
+        self._readers.clear()
+        self._clock_rate = self._rng.choice((1.0, 1.0, 0.95, 1.05))
+        try:
+            wal = Wal.open(
+                self.disk, "/data/wal", segment_bytes=8192, margin_entries=10, margin_bytes=4000
+            )
+            snapshots = SnapshotStore(self.disk, "/data/snapshots")
+            latest = snapshots.latest()
+            config = MachineConfig()
+            machine = (
+                Machine.thaw(snapshots.read(latest), config)
+                if latest is not None
+                else Machine(config)
+            )
+            self.invariants.started(self.node_id, machine)
+            self.alive = True
+            self.core = self._core_class(
+                node_id=self.node_id,
+                cluster_id=CLUSTER,
+                config=CONFIG,
+                wal=wal,
+                snapshots=snapshots,
+                machine=machine,
+                members=self.founders,
+                clock=self._clock,
+                rng=self._rng,
+                send=self._send,
+                on_applied=self._applied,
+                on_machine_replaced=self._machine_replaced,
+                on_members=self._members,
+                on_role=self._role,
+            )
+            self.invariants.cores[self.node_id] = self.core
+        except StorageError as error:
+            self.alive = False
+            if type(error) is not StorageError:  # damage, where only unsynced data was lost
+                self.world.violation("START-FAILED", f"{self.node_id}: {error}")
+            self.world.log(self.node_id, "cannot start:", error)
+            self._power_off()
+            return
+        core = self.core
+        self.world.log(
+            f"start {self.node_id} term {core.term} log {core.wal.first_index}.."
+            f"{core.wal.last_index} commit {core.commit_index} applied {core.applied_index}"
+        )
+        for peer_id in self._links:
+            self.network.connect_later(self.node_id, peer_id)
+        for peer_id in self.network.known():
+            self.network.connect_later(self.node_id, peer_id)
+        self._soon()
+
+    def kill(self, *, power: bool, downtime: float | None = None) -> None:
+        """The process ends; with `power` the machine too, and unsynced writes meet their fate."""
+        if not self.alive:
+            return
+        self.world.log("power loss" if power else "kill", self.node_id)
+        self.alive = False
+        self.incarnation += 1
+        for peer_id in self.network.known():
+            self.network.cut(self.node_id, peer_id)
+        if power:
+            self.disk.crash()
+        else:
+            self.disk.restart()
+        self._restart_later(downtime)
+
+    def _power_off(self) -> None:
+        self.disk.crash()
+        self._restart_later(None)
+
+    def _restart_later(self, downtime: float | None) -> None:
+        incarnation = self.incarnation
+
+        def restart() -> None:
+            if self.incarnation == incarnation and not self.alive:
+                self.start()
+
+        delay = self._rng.uniform(0.05, 2.0) if downtime is None else downtime
+        self.world.after(delay, restart)
+
+    def retire(self) -> None:
+        """The node was removed: its computer is wiped."""
+        self.alive = False
+        self.incarnation += 1
+        for peer_id in self.network.known():
+            self.network.cut(self.node_id, peer_id)
+        self.disk = FaultyDisk(self._rng.getrandbits(32))
+        self.founders = ()
+        self.invariants.wiped(self.node_id)
+
+    def pause(self, duration: float) -> None:
+        self._paused_until = self.world.now + duration
+
+    def resume(self) -> None:
+        self._paused_until = 0.0
+
+    # ---- the driver's work
+    def run(self, action: Callable[[], object]) -> None:
+        """One input to the core; a storage error stops the node, anything else is a fault."""
+        if not self.alive:
+            return
+        if self._paused_until > self.world.now:
+            incarnation = self.incarnation
+
+            def later() -> None:
+                if self.incarnation == incarnation:
+                    self.run(action)
+
+            self.world.after(self._paused_until - self.world.now, later)
+            return
+        try:
+            action()
+        except StorageError as error:
+            if type(error) is not StorageError:
+                self.world.violation("DAMAGE", f"{self.node_id}: {error}")
+            self.world.log(self.node_id, "stops:", error)
+            self.kill(power=True)
+            return
+        self._soon()
+
+    def _soon(self) -> None:
+        if self._tick_at is None or self._tick_at > self.world.now + 0.001:
+            self._tick_later(self._rng.uniform(0.0001, 0.001))
+
+    def _tick_later(self, delay: float) -> None:
+        when = self.world.now + delay
+        self._tick_at = when
+        incarnation = self.incarnation
+
+        def due() -> None:
+            if self.incarnation == incarnation and self.alive and self._tick_at == when:
+                self._tick_at = None
+                self._tick()
+
+        self.world.after(delay, due)
+
+    def _tick(self) -> None:
+        if self._paused_until > self.world.now:
+            self._tick_later(self._paused_until - self.world.now)
+            return
+        core = self.core
+        try:
+            core.tick()
+            more = core.snapshot_step() or core.more_work
+        except StorageError as error:
+            if type(error) is not StorageError:
+                self.world.violation("DAMAGE", f"{self.node_id}: {error}")
+            self.world.log(self.node_id, "stops:", error)
+            self.kill(power=True)
+            return
+        self._answer_readers()
+        self._sync_later()
+        if more:
+            self._soon()
+        elif self._tick_at is None:
+            wait = (core.next_deadline() - self._clock()) / self._clock_rate
+            self._tick_later(max(0.001, wait + 0.0005))
+
+    def _sync_later(self) -> None:
+        if self._syncing:
+            return
+        batch = self.core.wal.take()
+        if batch is None:
+            return
+        self._syncing = True
+        incarnation, wal = self.incarnation, self.core.wal
+
+        def write() -> None:
+            if self.incarnation != incarnation:
+                return
+
+            def synced() -> None:
+                wal.write(batch)
+                wal.done(batch)
+                self._syncing = False
+                self.core.wal_synced()
+
+            self.run(synced)
+            if self.incarnation == incarnation and not self._syncing:
+                self._sync_later()
+
+        self.world.after(self._rng.uniform(0.0002, self.sync_delay), write)
+
+    def _clock(self) -> float:
+        return self._clock_offset + self.world.now * self._clock_rate
+
+    # ---- the core's outputs
+    def _send(self, peer_id: str, message: Message) -> bool:
+        return self.network.send(self.node_id, peer_id, message)
+
+    def _applied(self, index: int, applied: Applied) -> None:
+        self.invariants.applied(self.node_id, self.core, index, applied)
+        if applied.proposal_id is not None:
+            waiter = self.waiting.pop(applied.proposal_id, None)
+            if waiter is not None:
+                waiter(applied)
+
+    def _machine_replaced(self, machine: Machine) -> None:
+        self.world.log(self.node_id, "installed a snapshot at", machine.applied_index)
+        self.invariants.replaced(self.node_id, machine)
+
+    def _members(self, members: Members) -> None:
+        self._links = frozenset(m.node_id for m in members if m.node_id != self.node_id)
+        for peer_id in self._links:
+            self.network.connect_later(self.node_id, peer_id)
+
+    def _role(self, role: str, term: int, leader_id: str | None) -> None:
+        if role in ("leader", "removed"):
+            self.world.log(self.node_id, role, "term", term)
+        self.invariants.role(self.node_id, role, term)
+
+    # ---- the network's inputs
+    def wants_link(self, peer_id: str) -> bool:
+        return peer_id in self._links
+
+    def link_up(self, peer_id: str) -> None:
+        self.run(lambda: self.core.peer_connected(peer_id))
+
+    def link_down(self, peer_id: str) -> None:
+        self.run(lambda: self.core.peer_disconnected(peer_id))
+
+    def deliver(self, peer_id: str, message: Message) -> None:
+        self.run(lambda: self.core.receive(peer_id, message))
+
+    # ---- what clients use
+    def read(self, done: Callable[[int | None], None]) -> None:
+        """A linearizable read of the revision: a read index, then wait until it is applied."""
+
+        def confirmed(index: int | None) -> None:
+            if index is None:
+                done(None)
+            else:
+                self._readers.append((index, done))
+
+        self.run(lambda: self.core.read_index(confirmed))
+
+    def _answer_readers(self) -> None:
+        applied = self.core.applied_index
+        ready = [done for index, done in self._readers if index <= applied]
+        if ready:
+            self._readers = [item for item in self._readers if item[0] > applied]
+            for done in ready:
+                done(self.core.machine.revision)

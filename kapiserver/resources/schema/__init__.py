@@ -6,7 +6,17 @@ resources). Out: validators (`SchemaSet.validator`), what patches need to know a
 """
 
 from kapiserver.resources.schema.compiled import Compiled, Findings
+from kapiserver.resources.schema.decode import Decoded, check_object, decode_object
 from kapiserver.resources.schema.patchmeta import FieldMeta, PatchNode
 from kapiserver.resources.schema.schemaset import SchemaSet
 
-__all__ = ["Compiled", "FieldMeta", "Findings", "PatchNode", "SchemaSet"]
+__all__ = [
+    "Compiled",
+    "Decoded",
+    "FieldMeta",
+    "Findings",
+    "PatchNode",
+    "SchemaSet",
+    "check_object",
+    "decode_object",
+]

@@ -132,6 +132,16 @@ def test_a_missing_segment_is_noticed(which: int) -> None:
         open_wal(disk)
 
 
+def test_a_seal_that_was_torn_is_written_again() -> None:
+    disk = log_of_three_segments()
+    *_, previous, last = segments(disk)
+    disk.damage(previous, frame_bounds(read_all(disk, previous))[1][-1][0])
+    assert open_wal(disk).last_index == 90
+    disk.unlink(last)
+    with pytest.raises(CorruptLog, match="missing"):
+        open_wal(disk)
+
+
 def test_a_truncated_segment_is_noticed() -> None:
     disk = log_of_three_segments()
     for path in segments(disk):

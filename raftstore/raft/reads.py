@@ -56,6 +56,11 @@ class Reads(CoreState):
         else:
             self._readers.append(done)
 
+    @property
+    def reads_are_current(self) -> bool:
+        """A cluster of one: what is acknowledged is applied here, nobody needs to confirm it."""
+        return self._is_leading and not self._voters and self._knows_commit()
+
     def _leader_reachable(self) -> bool:
         leader = self._leader
         return leader is not None and leader in self._connected

@@ -152,7 +152,7 @@ class Faults:
     def _snapshot(self, _rng: Random, hosts: list[Host]) -> None:
         self.world.log("snapshots everywhere")
         for host in hosts:
-            host.run(lambda host=host: host.core.request_snapshot())
+            host.run(host.core.request_snapshot)
 
     @staticmethod
     def _pair(rng: Random, hosts: list[Host]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ is not a storage error is a violation.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from raftstore.errors import StorageError
@@ -62,6 +63,7 @@ class Host:
         self._rng = world.rng(f"host {node_id}")
         self._links: frozenset[str] = frozenset()
         self._paused_until = 0.0
+        self._inbox: deque[Callable[[], object]] = deque()  # what came in during a pause
         self._clock_rate = 1.0
         self._clock_offset = self._rng.uniform(0, 1000)
         self._tick_at: float | None = None
@@ -78,6 +80,7 @@ class Host:
         self._paused_until = 0.0
         self._links = frozenset()
         self.waiting.clear()
+        self._inbox.clear()
         self._readers.clear()
         self._clock_rate = self._rng.choice((1.0, 1.0, 0.95, 1.05))
         try:
@@ -123,7 +126,7 @@ class Host:
             f"start {self.node_id} term {core.term} log {core.wal.first_index}.."
             f"{core.wal.last_index} commit {core.commit_index} applied {core.applied_index}"
         )
-        for peer_id in self._links:
+        for peer_id in sorted(self._links):
             self.network.connect_later(self.node_id, peer_id)
         for peer_id in self.network.known():
             self.network.connect_later(self.node_id, peer_id)
@@ -171,22 +174,27 @@ class Host:
     def pause(self, duration: float) -> None:
         self._paused_until = self.world.now + duration
 
+        self.world.after(duration, self._wake)
+
     def resume(self) -> None:
         self._paused_until = 0.0
+        self._wake()
+
+    def _is_paused(self) -> bool:
+        return self._paused_until > self.world.now
+
+    def _wake(self) -> None:
+        """What came in during a pause, in the order in which it came."""
+        while self._inbox and not self._is_paused():
+            self.run(self._inbox.popleft())
 
     # ---- the driver's work
     def run(self, action: Callable[[], object]) -> None:
         """One input to the core; a storage error stops the node, anything else is a fault."""
         if not self.alive:
             return
-        if self._paused_until > self.world.now:
-            incarnation = self.incarnation
-
-            def later() -> None:
-                if self.incarnation == incarnation:
-                    self.run(action)
-
-            self.world.after(self._paused_until - self.world.now, later)
+        if self._is_paused():
+            self._inbox.append(action)
             return
         try:
             action()
@@ -215,7 +223,7 @@ class Host:
         self.world.after(delay, due)
 
     def _tick(self) -> None:
-        if self._paused_until > self.world.now:
+        if self._is_paused():
             self._tick_later(self._paused_until - self.world.now)
             return
         core = self.core
@@ -281,7 +289,7 @@ class Host:
 
     def _members(self, members: Members) -> None:
         self._links = frozenset(m.node_id for m in members if m.node_id != self.node_id)
-        for peer_id in self._links:
+        for peer_id in sorted(self._links):
             self.network.connect_later(self.node_id, peer_id)
 
     def _role(self, role: str, term: int, leader_id: str | None) -> None:

@@ -139,7 +139,7 @@ def _is_zero(amount: Any) -> bool:
 
 def _validate_deployment(obj: Object, context: WriteContext) -> Sequence[Cause]:
     spec = obj.get("spec") or {}
-    found = check_replicas(spec, "spec") + check_selected_template(spec)
+    found = check_replicas(spec, "spec") + check_selected_template(spec, "Deployment")
     found += _check_strategy(spec, "strategy", ("Recreate", "RollingUpdate"))
     deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds", 0)
     if isinstance(deadline, int) and deadline <= ready:
@@ -153,18 +153,18 @@ def _validate_deployment(obj: Object, context: WriteContext) -> Sequence[Cause]:
 
 def _validate_replica_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
     spec = obj.get("spec") or {}
-    return check_replicas(spec, "spec") + check_selected_template(spec)
+    return check_replicas(spec, "spec") + check_selected_template(spec, "ReplicaSet")
 
 
 def _validate_daemon_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
     spec = obj.get("spec") or {}
-    found = check_replicas(spec, "spec") + check_selected_template(spec)
+    found = check_replicas(spec, "spec") + check_selected_template(spec, "DaemonSet")
     return found + _check_strategy(spec, "updateStrategy", ("OnDelete", "RollingUpdate"))
 
 
 def _validate_stateful_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
     spec = obj.get("spec") or {}
-    found = check_replicas(spec, "spec") + check_selected_template(spec)
+    found = check_replicas(spec, "spec") + check_selected_template(spec, "StatefulSet")
     found += _check_strategy(spec, "updateStrategy", ("OnDelete", "RollingUpdate"))
     policies = ("OrderedReady", "Parallel")
     if spec.get("podManagementPolicy") not in policies:

@@ -116,16 +116,12 @@ def _check_job_spec(spec: Object, path: str) -> list[Cause]:
     if not isinstance(template, dict):
         return [*found, required(f"{path}.template")]
     policy = dig(template, "spec", "restartPolicy")
-    if policy not in _POLICIES:
-        # Always is a pod template's default and no job's: the message names both ways out.
-        found.append(
-            required(
-                f"{path}.template.spec.restartPolicy",
-                'valid values: "OnFailure", "Never"',
-            )
-            if policy in (None, "")
-            else not_supported(f"{path}.template.spec.restartPolicy", policy, _POLICIES)
-        )
+    here = f"{path}.template.spec.restartPolicy"
+    if policy in (None, "", "Always"):
+        # Always is the default of a pod template and means nothing for a job: one must choose.
+        found.append(required(here, 'valid values: "OnFailure", "Never"'))
+    elif policy not in _POLICIES:
+        found.append(not_supported(here, policy, _POLICIES))
     found += check_template(
         template, f"{path}.template", restart_policies=(*_POLICIES, str(policy))
     )

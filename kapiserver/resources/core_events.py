@@ -5,9 +5,13 @@ They are stored in the shape of core/v1. Conversion renames fields and loses not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import Group, text_at
-from kapiserver.resources.definition import Column, Object, ResourceDefinition
+from kapiserver.resources.definition import Column, Object, ResourceDefinition, WriteContext
+from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.names import path_segment
 from kapiserver.resources.printing import (
     column,
@@ -46,6 +50,13 @@ def from_core(event: Object) -> None:
     for outer, stored in _RENAMED.items():
         if stored in event:
             event[outer] = event.pop(stored)
+
+
+def _validate(event: Object, context: WriteContext) -> Sequence[Cause]:
+    namespace = text(event, "involvedObject", "namespace")
+    if namespace and namespace != text(event, "metadata", "namespace"):
+        return [invalid("involvedObject.namespace", namespace, "does not match event.namespace")]
+    return ()
 
 
 def _first_seen(event: Object, now: float) -> str:
@@ -121,7 +132,7 @@ _EVENTS_FIELDS = {
     "type": text_at("type"),
 }
 
-_STRATEGY = without_status(create_on_update=True)
+_STRATEGY = without_status(validate=_validate, create_on_update=True)
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(

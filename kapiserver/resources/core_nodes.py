@@ -85,10 +85,6 @@ def _validate_update(obj: Object, context: WriteContext) -> Sequence[Cause]:
     return found
 
 
-def _keep_status_on_create(obj: Object, context: WriteContext) -> None:
-    """A kubelet registers its node together with its status."""
-
-
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "Node",
@@ -98,7 +94,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(Subresource("proxy", PROXY_VERBS, "NodeProxyOptions"), STATUS),
         strategy=with_status(
             defaults=_defaults,
-            create=_keep_status_on_create,
+            create=None,  # a kubelet registers its node together with its status
             validate_update=_validate_update,
             generation=False,
         ),

@@ -24,7 +24,7 @@ from kapiserver.resources.definition import (
 from kapiserver.resources.field_errors import forbidden
 from kapiserver.resources.pod_defaults import default_pod_spec, default_requests
 from kapiserver.resources.pod_rules import check_pod_spec
-from kapiserver.resources.pod_table import COLUMNS
+from kapiserver.resources.pod_table import COLUMNS, row_conditions
 from kapiserver.resources.printing import dig, items, text
 from kapiserver.resources.strategies import (
     put_back,
@@ -35,6 +35,8 @@ from kapiserver.resources.strategies import (
 
 _EDITABLE = ("get", "patch", "update")
 _TERMINAL = ("Succeeded", "Failed")
+# Endpoints that take only their part of a pod, so that the rest needs no check.
+_OWN_RULES = ("binding", "ephemeralcontainers", "resize", "status")
 
 
 def _defaults(pod: Object, context: WriteContext) -> None:
@@ -42,9 +44,6 @@ def _defaults(pod: Object, context: WriteContext) -> None:
     default_pod_spec(spec)
     default_requests(spec)
     set_default(spec, "enableServiceLinks", True)
-    if spec.get("hostNetwork") is False:
-        # The zero value is not kept: upstream omits it.
-        del spec["hostNetwork"]
 
 
 def qos_class(spec: Object) -> str:
@@ -87,7 +86,7 @@ def _prepare_for_create(pod: Object, context: WriteContext) -> None:
 
 def _prepare_for_update(pod: Object, context: WriteContext) -> None:
     old = context.old
-    if old is None:
+    if old is None or context.subresource == "binding":
         return
     if context.subresource == "ephemeralcontainers":
         added = items(pod, "spec", "ephemeralContainers")
@@ -133,7 +132,7 @@ def _validate_create(pod: Object, context: WriteContext) -> Sequence[Cause]:
 
 
 # A running pod is what its node made of it: very little of its spec can change afterwards.
-_MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
+_MUTABLE = ("activeDeadlineSeconds", "tolerations")
 _FROZEN = (
     "pod updates may not change fields other than `spec.containers[*].image`,"
     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
@@ -153,9 +152,14 @@ def _frozen_part(spec: Object) -> Object:
     return kept
 
 
+def _grace_was_negative(spec: Object) -> bool:
+    seconds = spec.get("terminationGracePeriodSeconds")
+    return isinstance(seconds, int) and seconds < 0
+
+
 def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
     old = context.old
-    if old is None or context.subresource in ("status", "resize", "ephemeralcontainers"):
+    if old is None or context.subresource in _OWN_RULES:
         return ()
     before, after = old.get("spec") or {}, pod.get("spec") or {}
     found: list[Cause] = []
@@ -171,6 +175,8 @@ def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
                 )
             )
     kept_before, kept_after = _frozen_part(before), _frozen_part(after)
+    if _grace_was_negative(before) and after.get("terminationGracePeriodSeconds") == 1:
+        kept_before["terminationGracePeriodSeconds"] = 1
     if gated:
         # A pod that no scheduler has seen may still narrow where it goes.
         for name in ("nodeSelector", "affinity"):
@@ -249,6 +255,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             bumps_generation=True,
         ),
         columns=COLUMNS,
+        row_conditions=row_conditions,
         fields=FIELDS,
     ),
 )

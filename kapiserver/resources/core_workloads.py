@@ -23,7 +23,7 @@ from kapiserver.resources.printing import (
     selector_column,
 )
 from kapiserver.resources.strategies import set_default, with_status, without_status
-from kapiserver.resources.workloads import check_replicas, check_template
+from kapiserver.resources.workloads import check_long_running, check_replicas
 
 
 def _pod_template_defaults(obj: Object, context: WriteContext) -> None:
@@ -65,7 +65,7 @@ def _validate_controller(obj: Object, context: WriteContext) -> Sequence[Cause]:
                 "`selector` does not match template `labels`",
             )
         )
-    found += check_template(template, "spec.template", restart_policies=("Always",))
+    found += check_long_running(template, "spec.template", "ReplicationController")
     return found
 
 

@@ -1,7 +1,10 @@
 """The shape of a resource definition: everything that differs between resources, as data.
 
 One `ResourceDefinition` per resource, declared in one file per API group. The generic verbs read
-definitions and know no kind. Objects are plain dicts (decoded JSON) in hooks.
+definitions and know no kind. Objects are plain dicts (decoded JSON) in hooks. Hooks, columns and
+selectable fields see the object in the shape of the storage version, whichever version a request
+names; on create, metadata.name, namespace, uid and creationTimestamp are set before
+`prepare_for_create` runs.
 """
 
 from __future__ import annotations
@@ -101,6 +104,8 @@ class Strategy:
     warnings: Warn | None = None
     allow_create_on_update: bool = False  # PUT to a name that does not exist creates it
     allow_unconditional_update: bool = True  # PUT without resourceVersion is allowed
+    # None as the answer: at once, whatever grace the client asks for; a number: the grace of a
+    # client that asks for none. No function: the kind is never deleted gracefully.
     graceful_deletion_seconds: Callable[[Object], int | None] | None = None
     bumps_generation: bool = False  # spec changes increment metadata.generation
 
@@ -124,6 +129,8 @@ class ResourceDefinition:
     strategy: Strategy = field(default_factory=Strategy)
     name_rule: NameRule | None = None  # None: DNS-1123 subdomain
     columns: tuple[Column, ...] = ()  # empty: Name and Age
+    # conditions of a table row, such as Completed for pods that ran to their end
+    row_conditions: Callable[[Object], list[Object]] | None = None
     # field label -> value of the object; metadata.name and metadata.namespace are always there
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     # where it is stored when that differs from (group, plural): events share one place, etc.
@@ -136,6 +143,12 @@ class ResourceDefinition:
     def resource(self) -> str:
         """`deployments.apps`, `pods`: the qualified name used in messages and storage keys."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def storage_api_version(self) -> str:
+        """The apiVersion that stored objects carry: that of another group when it shares one."""
+        group = self.group if self.storage_group is None else self.storage_group
+        return f"{group}/{self.storage_version}" if group else self.storage_version
 
     def version(self, name: str) -> Version | None:
         for candidate in self.versions:

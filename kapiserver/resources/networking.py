@@ -16,7 +16,6 @@ from kapiserver.resources.printing import (
     comma_list,
     dig,
     items,
-    joined_with_more,
     selector_at,
     table,
     text,
@@ -40,13 +39,15 @@ def _class(obj: Object, now: float) -> str:
 
 
 def _hosts(obj: Object, now: float) -> str:
+    """The first hosts; what comes after the last of them counts as more, named or not."""
     rules = items(obj, "spec", "rules")
-    named = [host for rule in rules if (host := text(rule, "host"))]
-    if not named:
-        return "*"
-    shown = named[:_SHOWN_HOSTS]
-    more = len(rules) if len(shown) == _SHOWN_HOSTS else len(shown)
-    return joined_with_more(shown, more)
+    shown: list[str] = []
+    for rule in rules:
+        if len(shown) == _SHOWN_HOSTS:
+            return f"{','.join(shown)} + {len(rules) - _SHOWN_HOSTS} more..."
+        if text(rule, "host"):
+            shown.append(text(rule, "host"))
+    return ",".join(shown) or "*"
 
 
 def _address(obj: Object, now: float) -> str:

@@ -117,7 +117,7 @@ def _at(obj: object, steps: Sequence[str]) -> object:
 def with_status(
     *,
     defaults: Prepare | None = None,
-    create: Prepare = drop_status,
+    create: Prepare | None = drop_status,
     update: Prepare = split_status,
     validate: Validate | None = None,
     validate_update: Validate | None = None,

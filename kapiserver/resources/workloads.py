@@ -6,8 +6,6 @@ may not change them afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, not_supported, required
@@ -37,26 +35,27 @@ def check_non_negative(spec: Object, path: str, *fields: str) -> list[Cause]:
     ]
 
 
-def check_template(template: Object, path: str, *, restart_policies: Iterable[str]) -> list[Cause]:
-    spec = template.get("spec") or {}
-    found = check_pod_spec(spec, f"{path}.spec")
-    allowed = tuple(restart_policies)
-    policy = spec.get("restartPolicy", "Always")
-    if policy not in allowed:
-        found.append(not_supported(f"{path}.spec.restartPolicy", policy, allowed))
-    if spec.get("activeDeadlineSeconds") is not None and "Always" in allowed:
+def check_template(template: Object, path: str) -> list[Cause]:
+    return check_pod_spec(template.get("spec") or {}, f"{path}.spec")
+
+
+def check_long_running(template: Object, path: str, owner: str) -> list[Cause]:
+    """Pods that are replaced when they end: they restart always and have no deadline."""
+    found = check_template(template, path)
+    policy = dig(template, "spec", "restartPolicy")
+    if policy not in (None, "Always"):
+        found.append(not_supported(f"{path}.spec.restartPolicy", policy, ("Always",)))
+    if dig(template, "spec", "activeDeadlineSeconds") is not None:
         found.append(
             forbidden(
                 f"{path}.spec.activeDeadlineSeconds",
-                "activeDeadlineSeconds in this workload is not Supported",
+                f"activeDeadlineSeconds in {owner} is not Supported",
             )
         )
     return found
 
 
-def check_selected_template(
-    spec: Object, *, restart_policies: Iterable[str] = ("Always",)
-) -> list[Cause]:
+def check_selected_template(spec: Object, owner: str) -> list[Cause]:
     """spec.selector is there, is not empty, and selects spec.template."""
     found: list[Cause] = []
     selector = spec.get("selector")
@@ -64,7 +63,9 @@ def check_selected_template(
     if selector is None:
         found.append(required("spec.selector"))
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        found.append(invalid("spec.selector", selector, "empty selector is invalid for deployment"))
+        found.append(
+            invalid("spec.selector", selector, f"empty selector is invalid for {owner.lower()}")
+        )
     if not isinstance(template, dict):
         found.append(required("spec.template"))
         return found
@@ -77,7 +78,7 @@ def check_selected_template(
                 "`selector` does not match template `labels`",
             )
         )
-    return found + check_template(template, "spec.template", restart_policies=restart_policies)
+    return found + check_long_running(template, "spec.template", owner)
 
 
 def selects(selector: Object, labels: Object) -> bool:

@@ -84,7 +84,7 @@ class Keyspace:
         keys = self._live.irange(key, end or None, (True, False))
         if limit:
             keys = islice(keys, limit)
-        return [current[k] for k in keys]
+        return list(map(current.__getitem__, keys))
 
     def at(self, key: bytes, revision: int) -> KeyValue | None:
         """The version of `key` at a revision that is still readable."""

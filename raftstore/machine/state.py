@@ -209,16 +209,10 @@ class State:
         self._pins.append(self.compact_revision)
         return FrozenState(self, self._pins.remove)
 
-    def load_base(self, versions: Sequence[KeyValue]) -> None:
-        """Thawing: the keys as the compact revision showed them."""
+    def load_base(self, versions: Sequence[KeyValue], sums: Sums) -> None:
+        """Thawing: the keys as the compact revision showed them, their leases attached already."""
         self.keyspace.load(versions)
-        live_hash = live_bytes = 0
-        for kv in versions:
-            live_hash += version_hash(kv)
-            live_bytes += len(kv.key) + len(kv.value) + VERSION_OVERHEAD
-            if kv.lease:
-                self.lease_table.move(kv.key, 0, kv.lease)
-        self.records = History(self.revision, Sums(live_hash & HASH_MASK, 0, live_bytes, 0))
+        self.records = History(self.revision, sums)
 
     def replay(self, versions: Sequence[KeyValue]) -> None:
         """Thawing: the versions that the next revision wrote."""

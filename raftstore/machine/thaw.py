@@ -24,9 +24,11 @@ from raftstore.machine.frozen import (
     SECTION_TRAILER,
     STATE_FORMAT,
 )
+from raftstore.machine.history import HASH_MASK, Sums
 from raftstore.machine.leases import Lease
 from raftstore.machine.results import unpack_outcome
 from raftstore.machine.sessions import SessionRecord
+from raftstore.machine.state import VERSION_OVERHEAD, version_hash
 from raftstore.types import KeyValue
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class Thaw:
         assert not machine.applied_index
         self._machine = machine
         self._base: list[KeyValue] = []
+        self._base_hash = 0
+        self._base_bytes = 0
         self._state_hash = b""
         self._section = -1
         self._counts = [0] * SECTION_TRAILER
@@ -79,7 +83,8 @@ class Thaw:
         if section < self._section or (self._section < 0) != (section == SECTION_HEADER):
             raise ValueError("sections out of order")
         if section >= SECTION_REVISIONS and self._section < SECTION_REVISIONS:
-            self._machine.load_base(self._base)
+            sums = Sums(self._base_hash & HASH_MASK, 0, self._base_bytes, 0)
+            self._machine.load_base(self._base, sums)
             self._base = []
         self._section = section
 
@@ -104,7 +109,12 @@ class Thaw:
         self._machine.sessions.load_outcome(proposal_id, unpack_outcome(outcome))
 
     def _version(self, record: Any) -> None:
-        self._base.append(KeyValue(*record))
+        kv = KeyValue(*record)
+        self._base.append(kv)
+        self._base_hash += version_hash(kv)
+        self._base_bytes += len(kv.key) + len(kv.value) + VERSION_OVERHEAD
+        if kv.lease:
+            self._machine.lease_table.move(kv.key, 0, kv.lease)
 
     def _revision(self, record: Any) -> None:
         self._machine.replay([KeyValue(*kv) for kv in record])

@@ -50,13 +50,21 @@ def main(keys: int) -> None:
     measure("apply update", keys, lambda: apply(updates))
     measure("get", keys, lambda: [machine.get(key) for key in names])
     start = b"/registry/things/%08d" % (keys // 2)
-    measure("range of 1,000 keys", 10, lambda: [machine.range(start, b"", limit=1000) for _ in range(10)])
+    measure(
+        "range of 1,000 keys",
+        10,
+        lambda: [machine.range(start, b"", limit=1000) for _ in range(10)],
+    )
     measure(
         "range of 1,000 keys, old revision",
         10,
         lambda: [machine.range(start, b"", limit=1000, revision=keys * 2 - 500) for _ in range(10)],
     )
-    measure("history of 1,000 events", 10, lambda: [machine.history(b"", b"", keys, 1000) for _ in range(10)])
+    measure(
+        "history of 1,000 events",
+        10,
+        lambda: [machine.history(b"", b"", keys, 1000) for _ in range(10)],
+    )
     measure("state hash", 100, lambda: [machine.state_hash() for _ in range(100)])
     chunks: list[bytes] = []
     with machine.freeze() as frozen:

@@ -61,7 +61,7 @@ def test_format_1_is_what_it_was(payload: Payload, golden: str) -> None:
 
 
 def raw(*fields: object) -> bytes:
-    return b"\x01" + msgpack.packb([ID, *fields])
+    return b"".join((b"\x01", msgpack.packb([ID, *fields])))
 
 
 @pytest.mark.parametrize(

@@ -109,11 +109,14 @@ class Keyspace:
             return
         if end and end <= key:
             return
-        at = self.at
+        at, get = self.at, self.current.get
         for k in self._keys(key, end):
-            kv = at(k, revision)
-            if kv is not None:
-                yield kv
+            kv = get(k)
+            if kv is None or kv[3] > revision:
+                kv = at(k, revision)
+                if kv is None:
+                    continue
+            yield kv
 
     def step_at(
         self, after: bytes | None, revision: int, max_keys: int

@@ -76,7 +76,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_new_version: Final = tuple.__new__
+_new_tuple: Final = tuple.__new__  # skips the keyword handling of a named tuple's own
 
 
 class Machine(State):
@@ -173,17 +173,17 @@ class Machine(State):
             value = b"%b%d%b" % (value[:stamp], revision, value[stamp:])
         old = self.keyspace.current.get(key)
         if old is None:
-            kv = _new_version(KeyValue, (key, value, revision, revision, 1, lease))
+            kv = _new_tuple(KeyValue, (key, value, revision, revision, 1, lease))
             if lease:
                 self.lease_table.move(key, 0, lease)
         else:
             # The key object is shared by all versions.
-            kv = _new_version(KeyValue, (old[0], value, old[2], revision, old[4] + 1, lease))
+            kv = _new_tuple(KeyValue, (old[0], value, old[2], revision, old[4] + 1, lease))
             if lease != old[5]:
                 self.lease_table.move(old[0], old[5], lease)
-        prev = self.keyspace.write(kv)
-        events.append(Event(kv, prev))
-        return PutResult(kv, prev)
+        change = (kv, self.keyspace.write(kv))
+        events.append(_new_tuple(Event, change))
+        return _new_tuple(PutResult, change)
 
     def _delete(self, kv: KeyValue, revision: int, events: list[Event]) -> None:
         tombstone = KeyValue(kv.key, b"", 0, revision, 0, 0)

@@ -103,7 +103,7 @@ Outcome: TypeAlias = Success | Refusal
 
 def outcome_of(result: Result) -> Outcome:
     """The form in which a result is kept: free of exception objects."""
-    if not isinstance(result, StoreError):
+    if type(result) is TxnResult or not isinstance(result, StoreError):
         return result
     code = _REFUSAL_CODE[type(result)]
     if isinstance(result, Compacted):
@@ -127,11 +127,12 @@ def outcome_size(outcome: Outcome) -> int:
     size = 64
     if type(outcome) is TxnResult:
         for result in outcome.results:
-            if isinstance(result, PutResult):
-                size += _version_size(result.kv)
-                if result.prev is not None:
-                    size += _version_size(result.prev)
-            else:
+            if type(result) is PutResult:
+                kv, prev = result
+                size += 64 + len(kv[0]) + len(kv[1])
+                if prev is not None:
+                    size += _version_size(prev)
+            elif not isinstance(result, PutResult):
                 versions = result.kvs if isinstance(result, RangeResult) else result.deleted
                 size += 64 + sum([_version_size(kv) for kv in versions])
     return size

@@ -30,6 +30,7 @@ class RequestInfo:
 
     __slots__ = (
         "group",
+        "in_namespace",
         "is_resource_request",
         "name",
         "namespace",
@@ -52,6 +53,7 @@ class RequestInfo:
         self.group = ""
         self.version = ""
         self.namespace = ""
+        self.in_namespace = False  # /namespaces/{namespace}/{resource}, not a namespace itself
         self.resource = ""
         self.subresource = ""
         self.name = ""
@@ -100,6 +102,7 @@ def parse(method: str, path: str, raw_query: bytes = b"") -> RequestInfo:
     if head == "namespaces" and count - at > 1:
         info.namespace = segments[at + 1]
         if count - at > 2 and segments[at + 2] not in _NAMESPACE_SUBRESOURCES:
+            info.in_namespace = True
             at += 2
     parts = tuple(segments[at:])
     info.parts = parts

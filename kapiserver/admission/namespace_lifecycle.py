@@ -1,0 +1,77 @@
+"""NamespaceLifecycle: nothing is created in a namespace that does not exist or is going away, and
+the namespaces that the system lives in cannot be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+
+from kapiserver.admission.chain import CREATE, DELETE, Attributes
+from kapiserver.errors import Cause, Forbidden, NotFound, qualified
+from kapiserver.storage import ObjectStore, StoredObject
+
+PROTECTED = frozenset(["default", "kube-system", "kube-public"])
+TERMINATING = "NamespaceTerminating"
+
+# Access reviews are questions about a namespace, not content of it.
+_QUESTIONS = frozenset(["localsubjectaccessreviews.authorization.k8s.io"])
+
+
+class NamespaceLifecycle:
+    """`namespaces` gives the store of namespaces (called late: it opens with the server)."""
+
+    def __init__(self, namespaces: Callable[[], ObjectStore]) -> None:
+        self._namespaces = namespaces
+
+    async def mutate(self, attributes: Attributes) -> None:
+        definition = attributes.definition
+        if not definition.namespaced:
+            if (
+                attributes.operation == DELETE
+                and definition.resource == "namespaces"
+                and attributes.name in PROTECTED
+            ):
+                raise Forbidden(
+                    f'namespaces "{attributes.name}" is forbidden: '
+                    "this namespace may not be deleted",
+                    name=attributes.name,
+                    kind="namespaces",
+                )
+            return
+        if attributes.operation != CREATE or definition.resource in _QUESTIONS:
+            return
+        store = self._namespaces()
+        namespace = attributes.namespace
+        # what this node has is enough to say yes; only a no is worth a round trip
+        found = store.get_now("", namespace) or await store.get("", namespace)
+        if found is None:
+            raise NotFound.of("", "namespaces", namespace)
+        if _terminating(found):
+            raise _refusal(attributes)
+
+    async def validate(self, attributes: Attributes) -> None:
+        """All is said when the object comes in: nothing a plugin changes can matter here."""
+
+
+def _terminating(namespace: StoredObject) -> bool:
+    if b'"deletionTimestamp"' not in namespace.value:
+        return False
+    return "deletionTimestamp" in orjson.loads(namespace.value)["metadata"]
+
+
+def _refusal(attributes: Attributes) -> Forbidden:
+    definition, namespace = attributes.definition, attributes.namespace
+    who = qualified(definition.group, definition.plural)
+    if attributes.name:
+        who += f' "{attributes.name}"'
+    return Forbidden(
+        f"{who} is forbidden: unable to create new content in namespace {namespace} because it is "
+        "being terminated",
+        name=attributes.name,
+        group=definition.group,
+        kind=definition.plural,
+        causes=[
+            Cause(TERMINATING, f"namespace {namespace} is being terminated", "metadata.namespace")
+        ],
+    )

@@ -1,0 +1,31 @@
+"""Stored objects as answers, in the form that the client asked for."""
+
+from __future__ import annotations
+
+from kapiserver.api.call import Call
+from kapiserver.api.negotiation import METADATA_LIST, TABLE, Output
+from kapiserver.api.options import include_object
+from kapiserver.api.render import is_metadata, is_plain, partial_metadata, respond_bytes
+from kapiserver.api.tables import TableWriter
+from kapiserver.errors import NotAcceptable
+from kapiserver.request import Response
+from kapiserver.storage import StoredObject
+
+
+def object_answer(call: Call, stored: StoredObject, output: Output, status: int = 200) -> Response:
+    """One object: itself, its metadata, or a Table of one row."""
+    if is_plain(output):
+        return respond_bytes(call.scope.value(stored), output, status)
+    if output.convert == TABLE:
+        writer = TableWriter(call.scope, include_object(call.context.query), output.meta_version)
+        table = writer.table({"resourceVersion": str(stored.revision)}, [writer.row(stored)])
+        return respond_bytes(table, output, status)
+    if output.convert == METADATA_LIST:
+        raise NotAcceptable(
+            "you requested PartialObjectMetadataList, but the requested object is not a list "
+            f"({call.scope.kind})"
+        )
+    if is_metadata(output):
+        metadata = stored.decoded()["metadata"]
+        return respond_bytes(partial_metadata(metadata, output.meta_version), output, status)
+    return respond_bytes(call.scope.value(stored), output, status)

@@ -1,0 +1,67 @@
+"""One call of a verb: the request, the scope it is about, and the server parts a verb uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kapiserver.admission.chain import AdmissionChain
+from kapiserver.admission.chain import Attributes as AdmissionAttributes
+from kapiserver.api.scope import Scope, Scopes
+from kapiserver.errors import NotFound
+from kapiserver.pipeline.context import RequestContext
+from kapiserver.resources.definition import Object, WriteContext
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all calls share. `lifetimes`: seconds after which objects of a resource expire."""
+
+    scopes: Scopes
+    admission: AdmissionChain
+    lifetimes: Mapping[str, int] = field(default_factory=dict)
+
+
+class Call:
+    """The arguments of a verb."""
+
+    __slots__ = ("context", "namespace", "scope", "services", "subresource")
+
+    def __init__(self, services: Services, context: RequestContext, scope: Scope) -> None:
+        self.services = services
+        self.context = context
+        self.scope = scope
+        self.subresource = context.info.subresource
+        self.namespace = context.info.namespace if scope.definition.namespaced else ""
+
+    @property
+    def name(self) -> str:
+        return self.context.info.name
+
+    def not_found(self, name: str | None = None) -> NotFound:
+        return NotFound.of(self.scope.group, self.scope.resource, name or self.name)
+
+    def write_context(self, *, dry_run: bool, old: Object | None = None) -> WriteContext:
+        return WriteContext(self.context.user, self.namespace, self.subresource, dry_run, old)
+
+    def admission_attributes(
+        self,
+        operation: str,
+        name: str,
+        *,
+        dry_run: bool,
+        obj: Object | None = None,
+        old: Object | None = None,
+    ) -> AdmissionAttributes:
+        return AdmissionAttributes(
+            operation,
+            self.scope.definition,
+            self.scope.version.name,
+            self.namespace,
+            name,
+            self.subresource,
+            self.context.user,
+            dry_run,
+            obj,
+            old,
+        )

@@ -1,0 +1,84 @@
+"""POST: a new object, with a generated name if the client asked for one."""
+
+from __future__ import annotations
+
+from kapiserver.admission.chain import CREATE
+from kapiserver.api import metadata as meta
+from kapiserver.api.answers import object_answer
+from kapiserver.api.call import Call
+from kapiserver.api.checks import check_create
+from kapiserver.api.decoding import read_object
+from kapiserver.api.options import WriteOptions, write_options
+from kapiserver.api.render import output_of
+from kapiserver.errors import AlreadyExists, BadRequest
+from kapiserver.request import Response
+from kapiserver.resources.definition import Object
+from kapiserver.storage import KeyExists, StoredObject
+
+# Enough for a million names under one prefix, as upstream has worked out.
+NAME_ATTEMPTS = 8
+
+
+async def create(call: Call) -> Response:
+    output = output_of(call.context)
+    options = write_options(call.context.query, "CreateOptions")
+    obj = await read_object(call, options.field_validation)
+    stored = await create_object(call, obj, options)
+    return object_answer(call, stored, output, 201)
+
+
+async def create_object(call: Call, obj: Object, options: WriteOptions) -> StoredObject:
+    """Create a decoded object (served version, consumed). Raises AlreadyExists, Invalid, …"""
+    scope, strategy = call.scope, call.scope.strategy
+    metadata = meta.metadata_of(obj)
+    meta.match_namespace(metadata, call.namespace)
+    if metadata.get("resourceVersion", "") not in ("", "0"):
+        raise BadRequest("resourceVersion should not be set on objects to be created")
+    write = call.write_context(dry_run=options.dry_run)
+    scope.to_storage(obj)
+    if strategy.defaults is not None:
+        strategy.defaults(obj, write)
+    call.context.warn(meta.drop_duplicate_owners(metadata))
+    name = metadata.get("name", "")
+    attributes = call.admission_attributes(CREATE, name, dry_run=options.dry_run, obj=obj)
+    await call.services.admission.mutate(attributes)
+    meta.begin_create(obj, generations=strategy.bumps_generation)
+    metadata = meta.metadata_of(obj)
+    prefix = metadata.get("generateName", "")
+    generating = bool(prefix) and not metadata.get("name")
+    attempts = NAME_ATTEMPTS if generating else 1
+    while True:
+        attempts -= 1
+        if generating:
+            metadata["name"] = meta.generated_name(prefix)
+        if strategy.prepare_for_create is not None:
+            strategy.prepare_for_create(obj, write)
+        check_create(call, obj, write)
+        attributes.name = metadata["name"]
+        await call.services.admission.validate(attributes)
+        try:
+            return await _store(call, obj, options)
+        except KeyExists as error:
+            if attempts == 0:
+                raise _exists(call, error.existing, generating) from error
+
+
+async def _store(call: Call, obj: Object, options: WriteOptions) -> StoredObject:
+    objects, name = call.scope.objects, obj["metadata"]["name"]
+    if not options.dry_run:
+        lifetime = call.services.lifetimes.get(call.scope.definition.resource, 0)
+        return await objects.create(call.namespace, name, obj, ttl=lifetime)
+    existing = await objects.get(call.namespace, name)
+    if existing is not None:
+        raise KeyExists(existing)
+    return objects.preview(call.namespace, name, obj, 0)
+
+
+def _exists(call: Call, existing: StoredObject, generating: bool) -> AlreadyExists:
+    error = AlreadyExists.of(call.scope.group, call.scope.resource, existing.name)
+    if generating:
+        error.message += ", the server was not able to generate a unique name for the object"
+        error.retry_after = 1
+    elif "deletionTimestamp" in existing.decoded()["metadata"]:
+        error.message = f"object is being deleted: {error.message}"
+    return error

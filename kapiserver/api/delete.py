@@ -1,0 +1,94 @@
+"""DELETE of one object. What it means is planned in `deletion`; here it is carried out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kapiserver.admission.chain import DELETE
+from kapiserver.api.answers import object_answer
+from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body, summarized
+from kapiserver.api.call import Call
+from kapiserver.api.deletion import RETURNED_WHEN_DELETED, Step, check_preconditions, plan
+from kapiserver.api.negotiation import body_media_type
+from kapiserver.api.options import DeleteOptions, delete_options
+from kapiserver.api.render import output_of, respond_json
+from kapiserver.api.write import ATTEMPTS
+from kapiserver.errors import MODIFIED, BadRequest, Conflict
+from kapiserver.request import Response
+from kapiserver.storage import RevisionConflict, StoredObject
+
+
+async def delete(call: Call) -> Response:
+    output = output_of(call.context)
+    options = await read_delete_options(call)
+    stored, deleted = await delete_object(call, call.name, options)
+    status = 202 if not deleted and options.orphan_dependents is False else 200
+    if not deleted or call.scope.definition.resource in RETURNED_WHEN_DELETED:
+        return object_answer(call, stored, output, status)
+    return respond_json(_success(call, stored), call.context, status)
+
+
+async def read_delete_options(call: Call) -> DeleteOptions:
+    """From the body if there is one, else from the query."""
+    request = call.context.request
+    body = await request.body(BODY_LIMIT)
+    if not body:
+        return delete_options(call.context.query, None)
+    media_type = body_media_type(request.header(b"content-type"))
+    try:
+        document = parse_body(body, media_type, strict=False)
+    except BodyError as error:
+        problem = f"couldn't get version/kind; json parse error: {error}"
+        raise BadRequest(
+            "the object provided is unrecognized (must be of type DeleteOptions): "
+            f"{problem} ({summarized(body)})"
+        ) from error
+    if not isinstance(document.value, dict):
+        raise BadRequest("decoded object cannot be converted to DeleteOptions")
+    return delete_options(call.context.query, document.value)
+
+
+async def delete_object(
+    call: Call, name: str, options: DeleteOptions, *, known: StoredObject | None = None
+) -> tuple[StoredObject, bool]:
+    """(last state, whether it is gone). Raises NotFound and Conflict. `known`: a fresh read."""
+    scope = call.scope
+    resource = scope.definition.resource
+    current = known or await scope.objects.get(call.namespace, name)
+    for _ in range(ATTEMPTS):
+        if current is None:
+            raise call.not_found(name)
+        old = current.decoded()
+        check_preconditions(options, old["metadata"], scope.group, scope.kind)
+        attributes = call.admission_attributes(DELETE, name, dry_run=options.dry_run, old=old)
+        await call.services.admission.mutate(attributes)
+        await call.services.admission.validate(attributes)
+        grace = scope.strategy.graceful_deletion_seconds
+        planned = plan(current.decoded(), options, resource, grace)
+        if planned.step is Step.PENDING:
+            return current, False
+        if options.dry_run:
+            preview = scope.objects.preview(call.namespace, name, planned.obj, current.revision)
+            return preview, planned.step is Step.REMOVE
+        try:
+            if planned.step is Step.REMOVE:
+                return await scope.objects.delete(current), True
+            return await scope.objects.update(current, planned.obj), False
+        except RevisionConflict as conflict:
+            current = conflict.latest
+    raise Conflict.of(scope.group, scope.resource, name, MODIFIED)
+
+
+def _success(call: Call, stored: StoredObject) -> dict[str, Any]:
+    details = {"name": stored.name}
+    if call.scope.group:
+        details["group"] = call.scope.group
+    details["kind"] = call.scope.resource
+    details["uid"] = stored.decoded()["metadata"].get("uid", "")
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": details,
+    }

@@ -1,0 +1,195 @@
+"""What a delete does to an object: decided here, carried out by the verbs. Pure.
+
+In: the stored object, the options, what the resource says about grace and finalizers. Out: a
+`Plan`: remove it now, store a changed object (deletionTimestamp, finalizers) and let others finish,
+or leave it as it is because it is on its way already.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from kapiserver.api.metadata import FOREGROUND, ORPHAN, timestamp
+from kapiserver.api.options import DeleteOptions
+from kapiserver.errors import Conflict
+from kapiserver.resources.definition import Object
+
+_POLICY_FINALIZERS = (ORPHAN, FOREGROUND)
+
+
+class Step(Enum):
+    REMOVE = "remove"  # delete it from the store
+    STORE = "store"  # store the changed object; it goes when its finalizers and grace are done
+    PENDING = "pending"  # nothing to do: it is being deleted already
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    step: Step
+    obj: Object
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFinalizers:
+    """Finalizers outside of metadata: a namespace stays while spec.finalizers names any."""
+
+    phase: str
+
+    def pending(self, obj: Object) -> bool:
+        return bool(obj.get("spec", {}).get("finalizers"))
+
+    def begin(self, obj: Object) -> None:
+        obj["metadata"]["deletionTimestamp"] = timestamp()
+        obj.setdefault("status", {})["phase"] = self.phase
+
+
+# Resources that are emptied by a controller between the delete and the removal.
+SPEC_FINALIZERS = {"namespaces": SpecFinalizers("Terminating")}
+
+# Resources that are never owners: propagation policies mean nothing to them.
+UNCOLLECTED = frozenset(["events", "events.events.k8s.io"])
+
+# DELETE answers with the object's last state for these, with a Status for all others.
+RETURNED_WHEN_DELETED = frozenset(
+    [
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+        "csidrivers.storage.k8s.io",
+        "csinodes.storage.k8s.io",
+        "storageclasses.storage.k8s.io",
+        "volumeattachments.storage.k8s.io",
+        "volumeattributesclasses.storage.k8s.io",
+    ]
+)
+
+Grace = Callable[[Object], int | None] | None
+
+
+def check_preconditions(
+    options: DeleteOptions, metadata: dict[str, Any], group: str, kind: str
+) -> None:
+    """Raises Conflict. Upstream names the kind where other conflicts name the resource."""
+    name = metadata["name"]
+    if options.uid is not None and options.uid != metadata.get("uid"):
+        raise Conflict.of(
+            group,
+            kind,
+            name,
+            f"the UID in the precondition ({options.uid}) does not match the UID in record "
+            f"({metadata.get('uid')}). The object might have been deleted and then recreated",
+        )
+    version = metadata["resourceVersion"]
+    if options.resource_version is not None and options.resource_version != version:
+        raise Conflict.of(
+            group,
+            kind,
+            name,
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
+            f"the ResourceVersion in record ({version}). The object might have been modified",
+        )
+
+
+def plan(obj: Object, options: DeleteOptions, resource: str, grace: Grace) -> Plan:
+    """`obj` is a decoded copy, changed in place."""
+    metadata = obj["metadata"]
+    outside = SPEC_FINALIZERS.get(resource)
+    if outside is not None and outside.pending(obj):
+        if "deletionTimestamp" in metadata:
+            return Plan(Step.PENDING, obj)
+        outside.begin(obj)
+        return Plan(Step.STORE, obj)
+    if options.grace_period_seconds is not None and options.grace_period_seconds < 0:
+        options = replace(options, grace_period_seconds=1)
+    graceful = grace is not None and _with_grace(obj, options, grace)
+    if graceful is None:
+        return Plan(Step.PENDING, obj)
+    finalizers = finalizers_for(metadata.get("finalizers") or [], options, resource)
+    if finalizers:
+        metadata["finalizers"] = finalizers
+        if not graceful:
+            _mark(metadata)
+        return Plan(Step.STORE, obj)
+    metadata.pop("finalizers", None)
+    if graceful and metadata["deletionGracePeriodSeconds"] > 0:
+        return Plan(Step.STORE, obj)
+    return Plan(Step.REMOVE, obj)
+
+
+def _with_grace(
+    obj: Object, options: DeleteOptions, grace: Callable[[Object], int | None]
+) -> bool | None:
+    """True: the object is marked to go after its grace period. None: it is marked already."""
+    metadata = obj["metadata"]
+    wanted = options.grace_period_seconds
+    if "deletionTimestamp" in metadata:
+        current = metadata.get("deletionGracePeriodSeconds") or 0
+        if current == 0:
+            return False
+        if wanted is None or wanted >= current:
+            return None  # a grace period can only be made shorter
+        due = datetime.fromisoformat(metadata["deletionTimestamp"]).timestamp()
+        metadata["deletionTimestamp"] = timestamp(due - current + wanted)
+        metadata["deletionGracePeriodSeconds"] = wanted
+        return True
+    usual = grace(obj)
+    if usual is None:
+        return False
+    seconds = usual if wanted is None or usual == 0 else wanted
+    metadata["deletionTimestamp"] = timestamp(datetime.now(UTC).timestamp() + seconds)
+    metadata["deletionGracePeriodSeconds"] = seconds
+    _next_generation(metadata)
+    return True
+
+
+def _mark(metadata: dict[str, Any]) -> None:
+    """Without grace: the object goes as soon as its finalizers are gone."""
+    now = time.time()
+    due = metadata.get("deletionTimestamp")
+    if due is None:
+        _next_generation(metadata)
+    if due is None or datetime.fromisoformat(due).timestamp() > now:
+        metadata["deletionTimestamp"] = timestamp(now)
+    metadata["deletionGracePeriodSeconds"] = 0
+
+
+def _next_generation(metadata: dict[str, Any]) -> None:
+    if metadata.get("generation"):
+        metadata["generation"] += 1
+
+
+def finalizers_for(current: list[str], options: DeleteOptions, resource: str) -> list[str]:
+    """The finalizers with which a propagation policy is carried out by the garbage collector."""
+    if resource in UNCOLLECTED:
+        return current
+    policy = options.propagation_policy
+    if options.orphan_dependents is not None:
+        wanted = ORPHAN if options.orphan_dependents else ""
+    elif policy is not None:
+        wanted = {"Orphan": ORPHAN, "Foreground": FOREGROUND}.get(policy, "")
+    else:
+        wanted = next((f for f in current if f in _POLICY_FINALIZERS), "")
+    if wanted in current:
+        return [f for f in current if f == wanted or f not in _POLICY_FINALIZERS]
+    kept = [f for f in current if f not in _POLICY_FINALIZERS]
+    return [*kept, wanted] if wanted else kept
+
+
+def finished(new: Object, old: Object, resource: str) -> bool:
+    """Whether an update took away the last thing that kept a deleted object in the store."""
+    before = old["metadata"]
+    if "deletionTimestamp" not in before or new["metadata"].get("finalizers"):
+        return False
+    outside = SPEC_FINALIZERS.get(resource)
+    if outside is not None and outside.pending(new):
+        return False
+    return not before.get("deletionGracePeriodSeconds")

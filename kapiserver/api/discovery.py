@@ -1,0 +1,313 @@
+"""What this server serves, for clients that ask: the old documents and the aggregated one.
+
+In: the registry. Out: /api, /apis, /apis/{group}, /api/v1 and /apis/{group}/{version}, in the field
+order of upstream's Go structs, as bytes that are kept until the registry changes. Nothing waits.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+import ryaml
+
+from kapiserver.api.documents import Document, accepted, answer, document, require_read
+from kapiserver.errors import NotAcceptable
+from kapiserver.request import Request, Response
+from kapiserver.resources.definition import ResourceDefinition, Subresource
+from kapiserver.resources.registry import Registry
+
+JSON = b"application/json"
+YAML = b"application/yaml"
+AGGREGATED_GROUP = "apidiscovery.k8s.io"
+AGGREGATED_VERSIONS = ("v2", "v2beta1")
+_AGGREGATED_KIND = "APIGroupDiscoveryList"
+_PUBLIC = ((b"cache-control", b"public"),)
+_MOST_ADDRESSES = 64  # the /api document names the address it was reached by; one is kept for each
+
+_Key = tuple[str, ...]
+
+
+class Discovery:
+    """Answers discovery requests. `server_address`: host:port for /api, when it is not the one
+    that the client connected to."""
+
+    def __init__(self, registry: Registry, server_address: str = "") -> None:
+        self._registry = registry
+        self._server_address = server_address
+        self._generation = -1
+        self._documents: dict[_Key, Document | None] = {}
+
+    def respond(self, parts: Sequence[str], request: Request) -> Response | None:
+        """Answer a path given as its segments (`("apis", "apps", "v1")`).
+
+        None: not a discovery path, or a group or version that is not served. Raises NotAcceptable
+        and MethodNotAllowed.
+        """
+        match parts:
+            case ["api" | "apis" as root]:
+                require_read(request)
+                return self._root(root, request)
+            case ["api", version] if version:
+                group = ""
+            case ["apis", group] if group:
+                return self._legacy(
+                    ("group", group), request, lambda: group_document(self._registry, group)
+                )
+            case ["apis", group, version] if group and version:
+                pass
+            case _:
+                return None
+        return self._legacy(
+            ("resources", group, version),
+            request,
+            lambda: resource_list(self._registry, group, version),
+        )
+
+    def _root(self, root: str, request: Request) -> Response:
+        for clause in accepted(request.header(b"accept")):
+            parameters = dict(clause.parameters)
+            wanted = parameters.get("as", "")
+            if not wanted:
+                if _legacy_type(clause.media_type) is not None:
+                    break
+            elif (
+                wanted == _AGGREGATED_KIND
+                and parameters.get("g") == AGGREGATED_GROUP
+                and parameters.get("v") in AGGREGATED_VERSIONS
+                and clause.media_type == "application/json"
+            ):
+                return answer(request, self._aggregated(root, parameters["v"]), _PUBLIC)
+        if root == "apis":
+            found = self._legacy(("apis",), request, lambda: group_list(self._registry))
+        else:
+            address = self._address(request)
+            found = self._legacy(
+                ("api", address), request, lambda: api_versions(self._registry, address)
+            )
+        assert found is not None, "/api and /apis are always there"
+        return found
+
+    def _address(self, request: Request) -> str:
+        server = request.connection.server
+        if self._server_address or server is None:
+            return self._server_address
+        host, port = server
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def _aggregated(self, root: str, version: str) -> Document:
+        def make() -> Document:
+            groups = [""] if root == "api" else _named_groups(self._registry)
+            body = {
+                "kind": _AGGREGATED_KIND,
+                "apiVersion": f"{AGGREGATED_GROUP}/{version}",
+                "metadata": {},
+                "items": [aggregated_group(self._registry, group) for group in groups],
+            }
+            content_type = (
+                f"application/json;g={AGGREGATED_GROUP};v={version};as={_AGGREGATED_KIND}"
+            )
+            return document(orjson.dumps(body) + b"\n", content_type.encode())
+
+        found = self._kept(("aggregated", root, version), make)
+        assert found is not None, "make never says that there is none"
+        return found
+
+    def _legacy(
+        self, key: _Key, request: Request, make: Callable[[], dict[str, Any] | None]
+    ) -> Response | None:
+        require_read(request)
+        content_type = _negotiated(request)
+
+        def made() -> Document | None:
+            body = make()
+            if body is None:
+                return None
+            if content_type == YAML:
+                return document(ryaml.dumps(body).encode(), YAML)
+            return document(orjson.dumps(body) + b"\n", JSON)
+
+        found = self._kept((*key, content_type.decode()), made)
+        return None if found is None else answer(request, found)
+
+    def _kept(self, key: _Key, make: Callable[[], Document | None]) -> Document | None:
+        if self._generation != self._registry.generation or len(self._documents) > _most(
+            self._registry
+        ):
+            self._documents.clear()
+            self._generation = self._registry.generation
+        try:
+            return self._documents[key]
+        except KeyError:
+            found = make()
+            if found is not None:  # what clients make up is not worth remembering
+                self._documents[key] = found
+            return found
+
+
+def _most(registry: Registry) -> int:
+    """A bound that is never met in practice: two forms of each document."""
+    return 2 * (
+        _MOST_ADDRESSES + sum(2 + len(registry.group_versions(g)) for g in registry.groups())
+    )
+
+
+def _legacy_type(media_type: str) -> bytes | None:
+    match media_type:
+        case "application/json" | "*/*" | "application/*":
+            return JSON
+        case "application/yaml":
+            return YAML
+    return None
+
+
+def _negotiated(request: Request) -> bytes:
+    for clause in accepted(request.header(b"accept")):
+        if not any(name == "as" for name, _ in clause.parameters):
+            found = _legacy_type(clause.media_type)
+            if found is not None:
+                return found
+    raise NotAcceptable(
+        "only the following media types are accepted: application/json, application/yaml"
+    )
+
+
+# --- documents: registry -> plain data ---------------------------------------------------------
+
+
+def _named_groups(registry: Registry) -> list[str]:
+    return [group for group in registry.groups() if group]
+
+
+def _group_version(group: str, version: str) -> str:
+    return f"{group}/{version}" if group else version
+
+
+def api_versions(registry: Registry, address: str) -> dict[str, Any]:
+    return {
+        "kind": "APIVersions",
+        "versions": list(registry.group_versions("")),
+        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
+    }
+
+
+def group_list(registry: Registry) -> dict[str, Any]:
+    groups = [_group(registry, group) for group in _named_groups(registry)]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+
+
+def group_document(registry: Registry, group: str) -> dict[str, Any] | None:
+    if not registry.group_versions(group):
+        return None
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(registry, group)}
+
+
+def _group(registry: Registry, group: str) -> dict[str, Any]:
+    versions = [
+        {"groupVersion": _group_version(group, version), "version": version}
+        for version in registry.group_versions(group)
+    ]
+    return {"name": group, "versions": versions, "preferredVersion": versions[0]}
+
+
+def resource_list(registry: Registry, group: str, version: str) -> dict[str, Any] | None:
+    if version not in registry.group_versions(group):
+        return None
+    resources: list[dict[str, Any]] = []
+    for definition in registry.in_group_version(group, version):
+        resources.append(_resource(definition))
+        resources.extend(_legacy_subresource(definition, sub) for sub in _subresources(definition))
+    out: dict[str, Any] = {"kind": "APIResourceList"}
+    if group:  # the core group's list never had it
+        out["apiVersion"] = "v1"
+    return {**out, "groupVersion": _group_version(group, version), "resources": resources}
+
+
+def _subresources(definition: ResourceDefinition) -> list[Subresource]:
+    return sorted(definition.subresources, key=lambda sub: sub.name)
+
+
+def _resource(definition: ResourceDefinition) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "name": definition.plural,
+        "singularName": definition.singular,
+        "namespaced": definition.namespaced,
+        "kind": definition.kind,
+        "verbs": sorted(definition.verbs),
+    }
+    if definition.short_names:
+        out["shortNames"] = list(definition.short_names)
+    if definition.categories:
+        out["categories"] = list(definition.categories)
+    if not definition.virtual:
+        out["storageVersionHash"] = storage_version_hash(definition)
+    return out
+
+
+def _legacy_subresource(definition: ResourceDefinition, sub: Subresource) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "name": f"{definition.plural}/{sub.name}",
+        "singularName": "",
+        "namespaced": definition.namespaced,
+    }
+    if sub.group:
+        out["group"] = sub.group
+    if sub.version:
+        out["version"] = sub.version
+    return {**out, "kind": sub.kind or definition.kind, "verbs": sorted(sub.verbs)}
+
+
+def storage_version_hash(definition: ResourceDefinition) -> str:
+    """Opaque to clients: equal as long as objects are stored in the same group version kind."""
+    group = definition.group if definition.storage_group is None else definition.storage_group
+    stored_as = f"{group}/{definition.storage_version}/{definition.kind}"
+    return base64.b64encode(hashlib.sha256(stored_as.encode()).digest()[:8]).decode()
+
+
+def aggregated_group(registry: Registry, group: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": group} if group else {},
+        "versions": [
+            {
+                "version": version,
+                "resources": [
+                    _aggregated_resource(definition)
+                    for definition in registry.in_group_version(group, version)
+                ],
+                "freshness": "Current",
+            }
+            for version in registry.group_versions(group)
+        ],
+    }
+
+
+def _response_kind(group: str, version: str, kind: str) -> dict[str, str]:
+    return {"group": group, "version": version, "kind": kind}
+
+
+def _aggregated_resource(definition: ResourceDefinition) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "resource": definition.plural,
+        # An empty group and version mean: those of the list.
+        "responseKind": _response_kind("", "", definition.kind),
+        "scope": "Namespaced" if definition.namespaced else "Cluster",
+        "singularResource": definition.singular,
+        "verbs": sorted(definition.verbs),
+    }
+    if definition.short_names:
+        out["shortNames"] = list(definition.short_names)
+    if definition.categories:
+        out["categories"] = list(definition.categories)
+    if definition.subresources:
+        out["subresources"] = [
+            {
+                "subresource": sub.name,
+                "responseKind": _response_kind(sub.group, sub.version, sub.kind or definition.kind),
+                "verbs": sorted(sub.verbs),
+            }
+            for sub in _subresources(definition)
+        ]
+    return out

@@ -1,0 +1,106 @@
+"""Watch events in each representation: whole objects, metadata only, Table rows.
+
+In: an event type and a stored object. Out: one line of JSON. Encoders with equal `key` make equal
+bytes, so that the fan-out encodes an event once per representation and not once per watcher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import orjson
+
+from kapiserver.api.negotiation import TABLE, Output
+from kapiserver.api.render import is_metadata, partial_metadata
+from kapiserver.api.scope import Scope
+from kapiserver.api.tables import TableWriter
+from kapiserver.storage import EventEncoder, StoredObject
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+def encoder_for(scope: Scope, output: Output, include: str) -> EventEncoder:
+    if output.convert == TABLE:
+        return TableEvents(TableWriter(scope, include, output.meta_version), scope)
+    if is_metadata(output):
+        return MetadataEvents(scope, output.meta_version)
+    return ObjectEvents(scope)
+
+
+def _line(event_type: str, obj: bytes) -> bytes:
+    return b'{"type":"%b","object":%b}\n' % (event_type.encode(), obj)
+
+
+def _bookmark_metadata(revision: int, initial_events_end: bool) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial_events_end:
+        metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+    return metadata
+
+
+class _Events:
+    """What all representations share. Errors are a Status, whatever was asked for."""
+
+    def error(self, status: dict[str, Any]) -> bytes:
+        return _line("ERROR", orjson.dumps(status))
+
+
+class ObjectEvents(_Events):
+    """Whole objects in the served version."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self.key: Hashable = ("object", scope.api_version, scope.kind)
+
+    def event(self, event_type: str, obj: StoredObject) -> bytes:
+        return _line(event_type, self._scope.value(obj))
+
+    def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:
+        obj = {
+            "kind": self._scope.kind,
+            "apiVersion": self._scope.api_version,
+            "metadata": _bookmark_metadata(revision, initial_events_end),
+        }
+        return _line("BOOKMARK", orjson.dumps(obj))
+
+
+class MetadataEvents(_Events):
+    """PartialObjectMetadata."""
+
+    def __init__(self, scope: Scope, meta_version: str) -> None:
+        self._meta_version = meta_version
+        self.key: Hashable = ("metadata", scope.api_version, scope.kind, meta_version)
+
+    def event(self, event_type: str, obj: StoredObject) -> bytes:
+        metadata = obj.decoded()["metadata"]
+        return _line(event_type, partial_metadata(metadata, self._meta_version))
+
+    def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:
+        metadata = _bookmark_metadata(revision, initial_events_end)
+        return _line("BOOKMARK", partial_metadata(metadata, self._meta_version))
+
+
+class TableEvents(_Events):
+    """A Table of one row per event; the first of a watch carries the columns and is not shared."""
+
+    def __init__(self, writer: TableWriter, scope: Scope) -> None:
+        self._writer = writer
+        self._shared = ("table", scope.api_version, scope.kind, writer.include, writer.meta_version)
+        self._first = True
+
+    @property
+    def key(self) -> Hashable:
+        return None if self._first else self._shared
+
+    def _table(self, event_type: str, revision: str, row: bytes) -> bytes:
+        with_columns, self._first = self._first, False
+        table = self._writer.table({"resourceVersion": revision}, [row], with_columns=with_columns)
+        return _line(event_type, table)
+
+    def event(self, event_type: str, obj: StoredObject) -> bytes:
+        return self._table(event_type, str(obj.revision), self._writer.row(obj))
+
+    def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:
+        row = self._writer.bookmark_row(_bookmark_metadata(revision, initial_events_end))
+        return self._table("BOOKMARK", str(revision), row)

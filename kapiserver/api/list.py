@@ -1,0 +1,111 @@
+"""LIST: a page of objects, joined from their stored bytes; or a Table; or metadata only."""
+
+from __future__ import annotations
+
+import time
+
+import trio
+
+from kapiserver.api.call import Call
+from kapiserver.api.negotiation import METADATA, METADATA_LIST, TABLE, Output
+from kapiserver.api.options import ListOptions, include_object, list_options
+from kapiserver.api.render import (
+    is_metadata,
+    list_body,
+    list_metadata,
+    output_of,
+    partial_metadata,
+    respond_bytes,
+)
+from kapiserver.api.tables import TableWriter
+from kapiserver.errors import NotAcceptable
+from kapiserver.request import Response
+from kapiserver.storage import ListPage, ListQuery
+from kapiserver.storage.object import Selection
+
+# Objects that are decoded (for rows, for metadata) between two checkpoints.
+DECODED_PER_CHECKPOINT = 50
+
+
+def selection_of(call: Call, options: ListOptions) -> Selection:
+    """What the path and the selectors ask for. A pinned name or namespace narrows the search."""
+    namespace = call.namespace
+    name = call.context.info.parts[1] if len(call.context.info.parts) > 1 else ""
+    fields = options.fields
+    if fields is not None:
+        name = name or fields.exact("metadata.name")
+        if call.scope.definition.namespaced:
+            namespace = namespace or fields.exact("metadata.namespace")
+        pinned = (("metadata.name", name), ("metadata.namespace", namespace))
+        if all(equal and (label, value) in pinned for label, equal, value in fields.terms):
+            fields = None
+    return Selection(namespace, name, options.labels, fields)
+
+
+async def list_objects(call: Call) -> Response:
+    output = output_of(call.context)
+    options = list_options(call.context.query, call.scope.definition, watch=False)
+    page = await call.scope.objects.list(_query(call, options))
+    return await page_answer(call, page, output)
+
+
+def list_now(call: Call) -> Response | None:
+    """The answer if it can be given without waiting and without decoding anything."""
+    output = output_of(call.context)
+    if output.convert:
+        return None
+    options = list_options(call.context.query, call.scope.definition, watch=False)
+    page = call.scope.objects.list_now(_query(call, options))
+    return None if page is None else _objects_answer(call, page, output)
+
+
+def _query(call: Call, options: ListOptions) -> ListQuery:
+    return ListQuery(
+        selection_of(call, options),
+        options.limit,
+        options.continue_token,
+        options.resource_version,
+        options.resource_version_match,
+    )
+
+
+async def page_answer(call: Call, page: ListPage, output: Output) -> Response:
+    if output.convert == TABLE:
+        return await _table_answer(call, page, output)
+    if output.convert == METADATA:
+        raise NotAcceptable(
+            "you requested PartialObjectMetadata, but the requested object is a list "
+            f"({call.scope.list_kind})"
+        )
+    if is_metadata(output):
+        return await _metadata_answer(call, page, output)
+    return _objects_answer(call, page, output)
+
+
+def _objects_answer(call: Call, page: ListPage, output: Output) -> Response:
+    scope = call.scope
+    value = scope.value
+    items = [value(stored) for stored in page.items]
+    body = list_body(scope.list_kind, scope.api_version, list_metadata(page), items)
+    return respond_bytes(body, output)
+
+
+async def _table_answer(call: Call, page: ListPage, output: Output) -> Response:
+    writer = TableWriter(call.scope, include_object(call.context.query), output.meta_version)
+    now = time.time()
+    rows: list[bytes] = []
+    for index, stored in enumerate(page.items, start=1):
+        rows.append(writer.row(stored, now))
+        if index % DECODED_PER_CHECKPOINT == 0:
+            await trio.lowlevel.checkpoint()
+    return respond_bytes(writer.table(list_metadata(page), rows), output)
+
+
+async def _metadata_answer(call: Call, page: ListPage, output: Output) -> Response:
+    items: list[bytes] = []
+    for index, stored in enumerate(page.items, start=1):
+        items.append(partial_metadata(stored.decoded()["metadata"], output.meta_version))
+        if index % DECODED_PER_CHECKPOINT == 0:
+            await trio.lowlevel.checkpoint()
+    api_version = f"meta.k8s.io/{output.meta_version}"
+    return respond_bytes(list_body(METADATA_LIST, api_version, list_metadata(page), items), output)

@@ -1,0 +1,168 @@
+"""PATCH: the Content-Type says how the body is to be read; conflicts are retried on fresh objects.
+
+Server-side apply has its content type reserved here and answers 415 until it exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from kapiserver.api.answers import object_answer
+from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
+from kapiserver.api.call import Call
+from kapiserver.api.decoding import unknown_fields
+from kapiserver.api.go_text import kind_name
+from kapiserver.api.negotiation import (
+    APPLY_PATCH,
+    JSON,
+    JSON_PATCH,
+    MERGE_PATCH,
+    STRATEGIC_PATCH,
+    media_type,
+    unsupported,
+)
+from kapiserver.api.options import IGNORE, STRICT, WriteOptions, write_options
+from kapiserver.api.patches import json_patch, merge_patch, strategic
+from kapiserver.api.patches.json_patch import JsonPatchError
+from kapiserver.api.patches.strategic import StrategicPatchError
+from kapiserver.api.render import output_of
+from kapiserver.api.write import AbsentError, Build, Update
+from kapiserver.errors import (
+    ApiError,
+    BadRequest,
+    Invalid,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+from kapiserver.request import Response
+from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import invalid
+
+MAX_OPERATIONS = 10_000
+
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+_OPERATION_TYPE = "[]handlers.jsonPatchOp"
+
+
+class UnprocessablePatch(ApiError):
+    """422 without a cause: a well-formed patch that does not fit the object."""
+
+    code, reason = 422, ""
+
+
+async def patch(call: Call) -> Response:
+    output = output_of(call.context)
+    build, options = await read_patch(call)
+    try:
+        stored = await Update(call, call.name, options, build).run()
+    except AbsentError:
+        raise call.not_found() from None
+    return object_answer(call, stored, output)
+
+
+async def read_patch(call: Call) -> tuple[Build, WriteOptions]:
+    """The patch in the body as a function on the served version of the object."""
+    context = call.context
+    content_type = media_type(context.request.header(b"content-type"))
+    if content_type not in PATCH_TYPES:
+        raise unsupported(PATCH_TYPES)
+    if content_type == APPLY_PATCH:
+        raise UnsupportedMediaType(
+            "server-side apply is not available on this server - accepted media types include: "
+            + ", ".join(PATCH_TYPES[:-1])
+        )
+    body = await context.request.body(BODY_LIMIT)
+    options = write_options(context.query, "PatchOptions")
+    try:
+        parsed = parse_body(body, JSON, strict=options.field_validation != IGNORE)
+    except BodyError as error:
+        raise BadRequest(f"error decoding patch: {error}") from error
+    duplicates = parsed.duplicates
+    if content_type == JSON_PATCH:
+        _check_operations(parsed.value)
+        duplicates = [f"json patch {text}" for text in duplicates]
+    elif not isinstance(parsed.value, dict):
+        raise BadRequest(
+            f"error decoding patch: json: cannot unmarshal {kind_name(parsed.value)} into Go value "
+            "of type map[string]interface {}"
+        )
+    apply = _application(call, content_type)
+
+    def build(current: Object) -> Object:
+        patched = apply(current, orjson.loads(body))
+        return _checked(call, patched, options.field_validation, duplicates)
+
+    return build, options
+
+
+def _application(call: Call, content_type: str) -> Callable[[Object, Any], Any]:
+    if content_type == MERGE_PATCH:
+        return merge_patch.apply
+    if content_type == JSON_PATCH:
+        return _apply_json_patch
+    schema = call.scope.patch_meta
+
+    def apply_strategic(current: Object, body: Any) -> Any:
+        try:
+            return strategic.apply(current, body, schema)
+        except StrategicPatchError as error:
+            raise BadRequest(str(error)) from error
+
+    return apply_strategic
+
+
+def _apply_json_patch(current: Object, operations: Any) -> Any:
+    try:
+        return json_patch.apply(current, operations)
+    except JsonPatchError as error:
+        raise UnprocessablePatch(str(error)) from error
+
+
+def _check_operations(operations: Any) -> None:
+    if not isinstance(operations, list):
+        raise BadRequest(
+            f"error decoding patch: json: cannot unmarshal {kind_name(operations)} into Go value "
+            f"of type {_OPERATION_TYPE}"
+        )
+    for operation in operations:
+        if not isinstance(operation, dict):
+            raise BadRequest(
+                f"error decoding patch: json: cannot unmarshal {kind_name(operation)} into Go "
+                f"value of type {_OPERATION_TYPE[2:]}"
+            )
+    if len(operations) > MAX_OPERATIONS:
+        raise RequestEntityTooLarge(
+            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, "
+            f"got {len(operations)}"
+        )
+
+
+def _checked(call: Call, patched: Any, validation: str, duplicates: list[str]) -> Object:
+    """The patched document as an object of the schema."""
+    if not isinstance(patched, dict):
+        raise _unusable(patched, f"json: cannot unmarshal {kind_name(patched)} into Go value")
+    scope = call.scope
+    if (patched.get("kind"), patched.get("apiVersion")) != (scope.kind, scope.api_version):
+        given = f"{patched.get('apiVersion', '')}, Kind={patched.get('kind', '')}"
+        raise BadRequest(
+            f"the kind and apiVersion of an object cannot be patched: {given} is not "
+            f"{scope.api_version}, Kind={scope.kind}"
+        )
+    findings = scope.validator.check(patched, on_unknown="collect")
+    if findings.error:
+        raise _unusable(patched, findings.error)
+    strict = [*duplicates, *unknown_fields(findings.unknown)]
+    if strict and validation == STRICT:
+        raise _unusable(patched, f"strict decoding error: {', '.join(strict)}")
+    if validation != IGNORE:
+        for finding in strict:
+            call.context.warn(finding)
+    return patched
+
+
+def _unusable(patched: Any, problem: str) -> Invalid:
+    shown = orjson.dumps(patched).decode()
+    return Invalid.of("", "", "", [invalid("patch", shown, problem)])

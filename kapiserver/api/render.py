@@ -1,0 +1,121 @@
+"""Objects, lists and Status documents as response bodies, in the form that was negotiated.
+
+In: encoded or decoded objects and an `Output`. Out: bytes. Stored bytes that the client wants as
+they are go through untouched; everything else is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from kapiserver.api import yaml_text
+from kapiserver.api.negotiation import (
+    JSON,
+    METADATA,
+    METADATA_LIST,
+    OBJECT,
+    PLAIN,
+    YAML,
+    Output,
+    negotiate,
+    wants_pretty,
+)
+from kapiserver.pipeline.context import RequestContext
+from kapiserver.pipeline.query import first
+from kapiserver.request import Response
+from kapiserver.storage import ListPage
+
+# Items per piece of a big list: joined without holding up other requests.
+ITEMS_PER_CHUNK = 250
+
+_HEADERS = {
+    JSON: (b"content-type", b"application/json"),
+    YAML: (b"content-type", b"application/yaml"),
+}
+
+
+def output_of(context: RequestContext, *, convertible: bool = True) -> Output:
+    """What the client accepts. Raises NotAcceptable."""
+    request = context.request
+    accept = request.header(b"accept") or b""
+    found = PLAIN if not accept else negotiate(accept, convertible=convertible)
+    if wants_pretty(first(context.query, "pretty"), request.header(b"user-agent")):
+        return Output(found.media_type, True, found.convert, found.meta_version)
+    return found
+
+
+def is_plain(output: Output) -> bool:
+    """Whether compact JSON of the object itself is wanted."""
+    return output.convert == OBJECT and not output.pretty and output.media_type == JSON
+
+
+def encode(document: Any, output: Output) -> bytes:
+    if output.media_type == YAML:
+        return yaml_text.dump(document)
+    if output.pretty:
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(document)
+
+
+def respond(document: Any, output: Output, status: int = 200) -> Response:
+    return Response(status, [_HEADERS[output.media_type]], encode(document, output))
+
+
+def respond_bytes(body: bytes | Sequence[bytes], output: Output, status: int = 200) -> Response:
+    """Ready compact JSON; it is parsed again only for people and for YAML."""
+    if output.pretty or output.media_type == YAML:
+        joined = body if isinstance(body, bytes) else b"".join(body)
+        return respond(orjson.loads(joined), output, status)
+    return Response(status, [_HEADERS[JSON]], body, compressible=True)
+
+
+def respond_json(document: Any, context: RequestContext, status: int = 200) -> Response:
+    """A document that is no stored object (Status, Scale, reviews): never a Table."""
+    return respond(document, output_of(context, convertible=False), status)
+
+
+def list_metadata(page: ListPage) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
+    if page.continue_token:
+        metadata["continue"] = page.continue_token
+    if page.remaining is not None:
+        metadata["remainingItemCount"] = page.remaining
+    return metadata
+
+
+def list_body(
+    kind: str, api_version: str, metadata: dict[str, Any], items: Iterable[bytes]
+) -> bytes | list[bytes]:
+    """A List document around encoded items; several pieces if there are many items.
+
+    The items carry kind and apiVersion, which upstream's typed lists leave out of them: taking
+    them out would cost a copy of every object, and clients take them with or without.
+    """
+    head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": metadata})
+    values = list(items)
+    head = head[:-1] + b',"items":['
+    if len(values) <= ITEMS_PER_CHUNK:
+        return b"%b%b]}" % (head, b",".join(values))
+    chunks = [head]
+    for start in range(0, len(values), ITEMS_PER_CHUNK):
+        if start:
+            chunks.append(b",")
+        chunks.append(b",".join(values[start : start + ITEMS_PER_CHUNK]))
+    chunks.append(b"]}")
+    return chunks
+
+
+def partial_metadata(metadata: Any, meta_version: str) -> bytes:
+    """A PartialObjectMetadata from decoded metadata."""
+    return b'{"kind":"%b","apiVersion":"meta.k8s.io/%b","metadata":%b}' % (
+        METADATA.encode(),
+        meta_version.encode(),
+        orjson.dumps(metadata),
+    )
+
+
+def is_metadata(output: Output) -> bool:
+    return output.convert in (METADATA, METADATA_LIST)

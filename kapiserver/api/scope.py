@@ -1,0 +1,179 @@
+"""One version of one resource as it is served: what the verbs need, looked up and prepared once.
+
+In: registry, schemas, storage. Out: `Scope`s by (group, version, plural), made on first use and
+again when the definition changes. Conversion between the served and the stored version is here,
+and so is the short cut that makes reads cheap: where the versions differ in name only, stored bytes
+become served bytes by swapping their first few characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import orjson
+
+from kapiserver.errors import Cause
+from kapiserver.resources.definition import Object, ResourceDefinition, Version
+from kapiserver.resources.names import dns1123_subdomain
+from kapiserver.resources.registry import Registry
+from kapiserver.resources.schema import Compiled, PatchNode, SchemaSet
+from kapiserver.storage import ObjectStore, Storage, StorageSpec, StoredObject
+
+
+def group_version(group: str, version: str) -> str:
+    return f"{group}/{version}" if group else version
+
+
+def storage_resource(definition: ResourceDefinition) -> str:
+    """The name under which objects are stored; resources that share a place share this."""
+    group = definition.group if definition.storage_group is None else definition.storage_group
+    plural = definition.storage_plural or definition.plural
+    return f"{plural}.{group}" if group else plural
+
+
+class Scope:
+    """A served version of a resource."""
+
+    def __init__(
+        self,
+        definition: ResourceDefinition,
+        version: Version,
+        objects: ObjectStore | None,
+        schemas: SchemaSet,
+    ) -> None:
+        self.definition = definition
+        self.version = version
+        self.group = definition.group
+        self.resource = definition.plural
+        self.kind = definition.kind
+        self.list_kind = definition.list_kind or f"{definition.kind}List"
+        self.api_version = group_version(definition.group, version.name)
+        self.name_rule = definition.name_rule or dns1123_subdomain
+        self.strategy = definition.strategy
+        self._objects = objects
+        self._schemas = schemas
+        stored_group = (
+            definition.group if definition.storage_group is None else definition.storage_group
+        )
+        self.storage_api_version = group_version(stored_group, definition.storage_version)
+        stored = definition.storage_version
+        self._stored_schema = next(v.schema for v in definition.versions if v.name == stored)
+        self._stored_head = _head(self.kind, self.storage_api_version)
+        self._served_head = _head(self.kind, self.api_version)
+        # stored in the shape of another group's resource: its schema is not ours
+        self._foreign = stored_group != definition.group
+        self._converts = version.from_storage is not None or version.to_storage is not None
+
+    @property
+    def objects(self) -> ObjectStore:
+        """Where the objects are. Only for resources that are stored."""
+        assert self._objects is not None, f"{self.definition.resource} is not stored"
+        return self._objects
+
+    @property
+    def validator(self) -> Compiled:
+        return self._schemas.validator(self.version.schema)
+
+    def missing_fields(self, obj: Object) -> list[Cause]:
+        """Required fields that an object in the stored version lacks."""
+        if self._foreign:
+            return []
+        return self._schemas.validator(self._stored_schema).required(obj)
+
+    @property
+    def patch_meta(self) -> PatchNode:
+        return self._schemas.patch_meta(self.version.schema)
+
+    # -- versions -------------------------------------------------------------------------------
+
+    def to_storage(self, obj: Object) -> Object:
+        """A decoded object in the served version becomes one in the stored version, in place."""
+        if self.version.to_storage is not None:
+            self.version.to_storage(obj)
+        obj["apiVersion"] = self.storage_api_version
+        obj["kind"] = self.kind
+        return obj
+
+    def from_storage(self, obj: Object) -> Object:
+        if self.version.from_storage is not None:
+            self.version.from_storage(obj)
+        obj["apiVersion"] = self.api_version
+        obj["kind"] = self.kind
+        return obj
+
+    def decoded(self, stored: StoredObject) -> Object:
+        """A fresh decoded copy in the served version."""
+        return self.from_storage(stored.decoded())
+
+    def value(self, stored: StoredObject) -> bytes:
+        """The JSON of an object in the served version; mostly the stored bytes themselves."""
+        value = stored.value
+        if self._served_head == self._stored_head:
+            return value
+        if not self._converts and value.startswith(self._stored_head):
+            return self._served_head + value[len(self._stored_head) :]
+        return orjson.dumps(self.decoded(stored))
+
+
+def _head(kind: str, api_version: str) -> bytes:
+    """How every encoded object starts (storage.codec puts kind and apiVersion first)."""
+    return orjson.dumps({"kind": kind, "apiVersion": api_version})[:-1] + b","
+
+
+class Scopes:
+    """All scopes of a server. Looked up by every request: one dictionary access when warm."""
+
+    def __init__(self, registry: Registry, storage: Storage, schemas: SchemaSet) -> None:
+        self.registry = registry
+        self.storage = storage
+        self.schemas = schemas
+        self._scopes: dict[tuple[str, str, str], Scope] = {}
+        self._generation = registry.generation
+
+    def lookup(self, group: str, version: str, plural: str) -> Scope | None:
+        if self._generation != self.registry.generation:
+            self._scopes.clear()
+            self._generation = self.registry.generation
+        key = (group, version, plural)
+        scope = self._scopes.get(key)
+        if scope is None:
+            found = self.registry.lookup(group, version, plural)
+            if found is None:
+                return None
+            scope = self._scopes[key] = self._make(*found)
+        return scope
+
+    def stored(self, group: str, plural: str) -> Scope:
+        """The scope of a resource in its stored version, for controllers. KeyError: not served."""
+        definition = self.registry.resource(group, plural)
+        if definition is None:
+            raise KeyError(f"{plural}.{group}")
+        scope = self.lookup(group, definition.storage_version, plural)
+        if scope is None:  # the stored version is not served
+            version = next(v for v in definition.versions if v.name == definition.storage_version)
+            return self._make(definition, version)
+        return scope
+
+    def open_all(self) -> None:
+        """Fill the caches of everything that is stored, so that the first requests find them."""
+        for definition in self.registry.definitions():
+            if not definition.virtual:
+                self.open(definition)
+
+    def open(self, definition: ResourceDefinition) -> ObjectStore:
+        resource = storage_resource(definition)
+        spec = StorageSpec(resource, definition.namespaced, self._fields_of(resource))
+        return self.storage.open(spec)
+
+    def _make(self, definition: ResourceDefinition, version: Version) -> Scope:
+        objects = None if definition.virtual else self.open(definition)
+        return Scope(definition, version, objects, self.schemas)
+
+    def _fields_of(self, resource: str) -> Callable[[Object], Mapping[str, str]]:
+        """The selectable fields of all definitions that are stored in one place."""
+        getters: dict[str, Callable[[Object], str]] = {}
+        for definition in self.registry.definitions():
+            if storage_resource(definition) == resource:
+                getters.update(definition.selectable_fields)
+        items = tuple(getters.items())
+        return lambda obj: {label: value_of(obj) for label, value_of in items}

@@ -1,0 +1,82 @@
+"""Objects as rows: what `kubectl get` prints.
+
+In: decoded objects in the stored version, a definition's columns. Out: the JSON of a meta.k8s.io
+Table. Cells are computed when a client asks, never kept.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from kapiserver.api.render import partial_metadata
+from kapiserver.api.scope import Scope
+from kapiserver.resources.definition import Column, ResourceDefinition
+from kapiserver.resources.printing import AGE, NAME
+from kapiserver.storage import StoredObject
+
+NONE, METADATA, OBJECT = "None", "Metadata", "Object"
+
+
+def columns_of(definition: ResourceDefinition) -> tuple[Column, ...]:
+    return definition.columns or (NAME, AGE)
+
+
+@lru_cache(512)
+def _column_json(columns: tuple[Column, ...]) -> bytes:
+    return orjson.dumps(
+        [
+            {
+                "name": column.name,
+                "type": column.type,
+                "format": column.format,
+                "description": column.description,
+                "priority": column.priority,
+            }
+            for column in columns
+        ]
+    )
+
+
+class TableWriter:
+    """Writes Tables of one scope. `include` says how much of the object comes with its row."""
+
+    def __init__(self, scope: Scope, include: str, meta_version: str) -> None:
+        self._scope = scope
+        self._columns = columns_of(scope.definition)
+        self.include = include
+        self.meta_version = meta_version
+
+    def row(self, stored: StoredObject, now: float | None = None) -> bytes:
+        obj = stored.decoded()
+        now = time.time() if now is None else now
+        cells = orjson.dumps([column.cell(obj, now) for column in self._columns])
+        if self.include == NONE:
+            return b'{"cells":%b,"object":null}' % cells
+        if self.include == OBJECT:
+            return b'{"cells":%b,"object":%b}' % (cells, self._scope.value(stored))
+        metadata = partial_metadata(obj["metadata"], self.meta_version)
+        return b'{"cells":%b,"object":%b}' % (cells, metadata)
+
+    def bookmark_row(self, metadata: dict[str, Any]) -> bytes:
+        """The row of an object that is nothing but a resourceVersion."""
+        cells = orjson.dumps([column.cell({"metadata": {}}, 0.0) for column in self._columns])
+        return b'{"cells":%b,"object":%b}' % (cells, partial_metadata(metadata, self.meta_version))
+
+    def table(
+        self, metadata: dict[str, Any], rows: list[bytes], *, with_columns: bool = True
+    ) -> bytes:
+        columns = _column_json(self._columns) if with_columns else b"null"
+        return (
+            b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":%b,'
+            b'"columnDefinitions":%b,"rows":[%b]}'
+            % (
+                self.meta_version.encode(),
+                orjson.dumps(metadata),
+                columns,
+                b",".join(rows),
+            )
+        )

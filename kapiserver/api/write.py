@@ -1,0 +1,141 @@
+"""The update of one stored object, whatever asked for it: PUT, PATCH, a subresource, a controller.
+
+In: a call, and a function that makes the new object from the old one. Out: the stored object.
+
+The first attempt starts from this node's cache, without asking the leader: the write is guarded by
+the revision that was read, so if it goes through, the read was the newest. Whatever else comes of
+that attempt (a refusal, nothing to change) counts only if a fresh read shows the same revision.
+Conflicts are retried on the newest object; a client that named a resourceVersion gets its 409 from
+the comparison with that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kapiserver.admission.chain import UPDATE
+from kapiserver.api import deletion
+from kapiserver.api import metadata as meta
+from kapiserver.api.call import Call
+from kapiserver.api.checks import check_changed
+from kapiserver.api.options import WriteOptions
+from kapiserver.errors import MODIFIED, ApiError, Conflict, Invalid
+from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import invalid
+from kapiserver.resources.strategies import next_generation
+from kapiserver.storage import RevisionConflict, StoredObject
+
+# With so many writers ahead of it every time, a client had better come back later.
+ATTEMPTS = 50
+
+# The current object, decoded in the served version and free to be changed → the new object.
+Build = Callable[[Object], Object]
+
+
+class AbsentError(Exception):
+    """There is no object to update."""
+
+
+@dataclass(slots=True)
+class Update:
+    """One update. `replaces`: the client sent the whole object (PUT), so its uid must fit and an
+    absent resourceVersion means that any will do, where the resource allows that."""
+
+    call: Call
+    name: str
+    options: WriteOptions
+    build: Build
+    replaces: bool = False
+
+    async def run(self) -> StoredObject:
+        """Raises AbsentError, Conflict, Invalid, and what `build` and admission raise."""
+        objects = self.call.scope.objects
+        namespace = self.call.namespace
+        latest: StoredObject | None
+        current = objects.get_now(namespace, self.name)
+        if current is None or self.options.dry_run or objects.storage.barrier_now():
+            latest = await objects.get(namespace, self.name)
+        else:
+            refusal: ApiError | None = None
+            try:
+                stored = await self._attempt(current)
+                if stored is not current:
+                    return stored
+                latest = await objects.get(namespace, self.name)
+            except RevisionConflict as conflict:
+                latest = conflict.latest
+            except ApiError as error:
+                if error.code >= 500:
+                    raise
+                refusal = error
+                latest = await objects.get(namespace, self.name)
+            if latest is not None and latest.revision == current.revision:
+                if refusal is not None:
+                    raise refusal
+                return current
+        for _ in range(ATTEMPTS):
+            if latest is None:
+                raise AbsentError
+            try:
+                return await self._attempt(latest)
+            except RevisionConflict as conflict:
+                latest = conflict.latest
+        scope = self.call.scope
+        raise Conflict.of(scope.group, scope.resource, self.name, MODIFIED)
+
+    async def _attempt(self, current: StoredObject) -> StoredObject:
+        call, scope = self.call, self.call.scope
+        old = current.decoded()
+        new = await self._changed(current, old)
+        objects = scope.objects
+        if self.options.dry_run:
+            return objects.preview(call.namespace, self.name, new, current.revision)
+        if deletion.finished(new, old, scope.definition.resource):
+            await objects.delete(current)
+            return objects.preview(call.namespace, self.name, new, current.revision)
+        lifetime = call.services.lifetimes.get(scope.definition.resource, 0)
+        return await objects.update(current, new, ttl=lifetime)
+
+    async def _changed(self, current: StoredObject, old: Object) -> Object:
+        """The new object in the stored version, prepared and found valid."""
+        call, scope, strategy = self.call, self.call.scope, self.call.scope.strategy
+        new = self.build(scope.decoded(current))
+        metadata = meta.metadata_of(new)
+        meta.match_namespace(metadata, call.namespace)
+        meta.match_name(metadata, self.name)
+        self._check_revision(metadata.get("resourceVersion", ""), current)
+        if self.replaces:
+            self._check_uid(metadata.get("uid", ""), old["metadata"].get("uid", ""))
+        scope.to_storage(new)
+        write = call.write_context(dry_run=self.options.dry_run, old=old)
+        if strategy.defaults is not None:
+            strategy.defaults(new, write)
+        call.context.warn(meta.drop_duplicate_owners(metadata))
+        attributes = call.admission_attributes(
+            UPDATE, self.name, dry_run=self.options.dry_run, obj=new, old=old
+        )
+        await call.services.admission.mutate(attributes)
+        meta.begin_update(new, old)
+        if strategy.prepare_for_update is not None:
+            strategy.prepare_for_update(new, write)
+        if strategy.bumps_generation:
+            new["metadata"]["generation"] = next_generation(old, new)
+        check_changed(call, new, old, write)
+        await call.services.admission.validate(attributes)
+        return new
+
+    def _check_revision(self, given: str, current: StoredObject) -> None:
+        scope = self.call.scope
+        if given in ("", "0"):
+            if not scope.strategy.allow_unconditional_update:
+                cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
+                raise Invalid.of(scope.group, scope.resource, self.name, [cause])
+        elif given != str(current.revision):
+            raise Conflict.of(scope.group, scope.resource, self.name, MODIFIED)
+
+    def _check_uid(self, given: str, known: str) -> None:
+        if given and given != known:
+            scope = self.call.scope
+            why = f"Precondition failed: UID in precondition: {given}, UID in object meta: {known}"
+            raise Conflict.of(scope.group, scope.resource, self.name, why)

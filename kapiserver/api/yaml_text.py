@@ -1,0 +1,52 @@
+"""Decoded JSON as YAML, for clients that accept application/yaml.
+
+In: a decoded object. Out: block-style YAML that readers of YAML 1.1 and 1.2 understand alike: a
+string is left unquoted only if no reader could take it for anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*(?:[ =][A-Za-z0-9_./@-]+)*")
+_RESERVED = frozenset(
+    ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"]
+)
+
+
+def dump(value: Any) -> bytes:
+    return "\n".join(_block(value)).encode() + b"\n"
+
+
+def _block(value: Any) -> list[str]:
+    """The lines of a value, starting at the left edge."""
+    if isinstance(value, dict) and value:
+        lines: list[str] = []
+        for key, item in value.items():
+            nested = _block(item)
+            if isinstance(item, dict) and item:
+                lines.append(f"{_text(key)}:")
+                lines += ["  " + line for line in nested]
+            elif isinstance(item, list) and item:
+                lines.append(f"{_text(key)}:")
+                lines += nested
+            else:
+                lines.append(f"{_text(key)}: {nested[0]}")
+        return lines
+    if isinstance(value, list) and value:
+        lines = []
+        for item in value:
+            first, *rest = _block(item)
+            lines.append(f"- {first}")
+            lines += ["  " + line for line in rest]
+        return lines
+    return [_text(value) if isinstance(value, str) else orjson.dumps(value).decode()]
+
+
+def _text(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
+        return text
+    return orjson.dumps(text).decode()

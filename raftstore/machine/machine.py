@@ -197,6 +197,7 @@ class Machine(State):
         if payload.revision <= self.compact_revision:
             return Compacted(self.compact_revision)
         self.compact_revision = payload.revision
+        self.base = self.records.sums(payload.revision)
         self._end_quota_alarm()
         return CompactResult(self.compact_revision, self.revision)
 

@@ -78,7 +78,8 @@ class State:
         self.alarm = NO_ALARM
         self.quota_bytes = config.quota_bytes
         self.keyspace = Keyspace()
-        self.records = History(0, Sums(0, 0, 0, 0))
+        self.base = Sums(0, 0, 0, 0)  # at the compact revision
+        self.records = History(0, self.base)
         self.lease_table = Leases()
         self.sessions = Sessions(config.limits)
         self.checkpoints: deque[Checkpoint] = deque(maxlen=_CHECKPOINTS)
@@ -93,11 +94,8 @@ class State:
     @property
     def size_bytes(self) -> int:
         """The logical size: every version that can still be read. Falls as soon as compacted."""
-        records = self.records
-        if not self.compact_revision:
-            return records.last.logged_bytes
-        base = records.sums(self.compact_revision)
-        return base.live_bytes + records.last.logged_bytes - base.logged_bytes
+        base = self.base
+        return base.live_bytes + self.records.last.logged_bytes - base.logged_bytes
 
     def get(self, key: bytes) -> KeyValue | None:
         """The newest version of `key`."""
@@ -176,7 +174,7 @@ class State:
 
     def state_hash(self) -> bytes:
         """16 bytes that are equal on all nodes with the same `applied_index`."""
-        last, base = self.records.last, self.records.sums(self.compact_revision)
+        last, base = self.records.last, self.base
         digest = blake2b(digest_size=16)
         digest.update(
             struct.pack(
@@ -212,6 +210,7 @@ class State:
     def load_base(self, versions: Sequence[KeyValue], sums: Sums) -> None:
         """Thawing: the keys as the compact revision showed them, their leases attached already."""
         self.keyspace.load(versions)
+        self.base = sums
         self.records = History(self.revision, sums)
 
     def replay(self, versions: Sequence[KeyValue]) -> None:

@@ -87,4 +87,4 @@ async def compare_hashes(node: Node) -> None:
     """Task: tell the peers our hash; they compare (see `hashes`)."""
     while True:
         await trio.sleep(node.config.hash_interval)
-        node.tell_hash()
+        node.tell_hashes()

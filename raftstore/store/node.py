@@ -98,7 +98,7 @@ class Node:
             self.proposals.applied(applied.proposal_id, applied.result)
         self.reads.indexes.reached(index)
         if index in self.hashes.waiting:
-            self.hashes.reached(index, self.machine.state_hash())
+            self._vote_hash(index, self.machine.state_hash())
 
     def on_machine_replaced(self, machine: Machine) -> None:
         """A snapshot was installed: what the entries in between did is in it."""
@@ -106,7 +106,7 @@ class Node:
         index = machine.applied_index
         self.hashes.jumped(index)
         if index in self.hashes.waiting:
-            self.hashes.reached(index, machine.state_hash())
+            self._vote_hash(index, machine.state_hash())
         self.feed.replaced()
         self.revisions.reached(machine.revision)
         self.reads.indexes.reached(index)
@@ -145,24 +145,41 @@ class Node:
                 self.core.receive(peer_id, message)
         self.driver.wake()
 
+    # -- hashes of the state ------------------------------------------------------------------
+
+    def tell_hashes(self) -> None:
+        """Tell every peer our hash now, and at the last checkpoint (all nodes have those, so
+        there is something to compare under load, too)."""
+        machine = self.machine
+        ours = [(machine.applied_index, machine.state_hash())]
+        if machine.checkpoints:
+            ours.append((machine.checkpoints[-1].applied_index, machine.checkpoints[-1].state_hash))
+        for index, state_hash in ours:
+            self._vote_hash(index, state_hash)
+            message = {"type": "state_hash", "index": index, "hash": state_hash}
+            for member in self.core.members:
+                self.send(member.node_id, message)
+        if self.transport is not None:
+            self.transport.flush()
+
     def _heard_hash(self, peer_id: str, index: int, theirs: bytes) -> None:
         machine = self.machine
-        if index >= machine.applied_index:
-            self.hashes.heard(peer_id, index, theirs, machine.applied_index, machine.state_hash())
+        if index > machine.applied_index:
+            ours = None  # it will be compared when we get there
+        elif index == machine.applied_index:
+            ours = machine.state_hash()
+        else:
+            past = {point.applied_index: point.state_hash for point in machine.checkpoints}
+            ours = past.get(index)
+            if ours is None:
+                return
+        if ours is not None:
+            self._vote_hash(index, ours)
+        self._vote_hash(index, theirs, peer_id)
 
-    def tell_hash(self) -> None:
-        """Say to every peer what our state hashes to at our applied index."""
-        if self.transport is None:
-            return
-        machine = self.machine
-        message = {
-            "type": "state_hash",
-            "index": machine.applied_index,
-            "hash": machine.state_hash(),
-        }
-        for member in self.core.members:
-            self.transport.send(member.node_id, message)
-        self.transport.flush()
+    def _vote_hash(self, index: int, state_hash: bytes, peer_id: str | None = None) -> None:
+        voters = [member.node_id for member in self.core.members if not member.learner]
+        self.hashes.vote(peer_id or self.config.node_id, index, state_hash, voters)
 
     # -- the end ------------------------------------------------------------------------------
 

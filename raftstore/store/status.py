@@ -31,7 +31,7 @@ class NodeStatus(NamedTuple):
     compact_revision: int
     hash_index: int  # the state hash belongs to this applied index
     state_hash: str
-    agreed_index: int  # the newest index at which a peer had the same hash
+    agreed_index: int  # the newest index at which a majority had the same hash
     db_size: int
     wal_size: int
     snapshot_index: int

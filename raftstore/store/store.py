@@ -8,7 +8,7 @@ In: transactions, reads, watches, leases, membership. Out: results, or the error
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from raftstore.store.status import NodeStatus, PeerInfo
 from raftstore.types import (
     Compare,
     Delete,
+    Event,
     KeyValue,
     Member,
     Op,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 5.0
 _SAVE_CHUNK = 256 << 10
 _DONE = object()
+_HISTORY_PAGE = 1000  # events
 
 
 class Store:
@@ -133,6 +135,10 @@ class Store:
         await self._node.reads.barrier(timeout)
         return self.revision
 
+    def barrier_now(self) -> bool:
+        """Whether local reads are linearizable as they are: this node is the whole cluster."""
+        return self._node.core.reads_are_current
+
     def get(self, key: bytes) -> KeyValue | None:
         """The newest version of `key` on this node."""
         return self._node.machine.get(key)
@@ -175,6 +181,19 @@ class Store:
                 await self._node.revisions.wait(revision)
                 return
             raise TimeoutError(f"revision {revision} was not reached within {timeout} s")
+
+    def history(
+        self, key: bytes, end: bytes | None = None, *, from_revision: int
+    ) -> Iterator[tuple[int, tuple[Event, ...]]]:
+        """What this node knows to have happened to [key, end) from `from_revision` up to now, one
+        item per revision. Raises Compacted. Take all of it before the next checkpoint."""
+        machine = self._node.machine
+        while True:
+            page = machine.history(key, end, from_revision, _HISTORY_PAGE)
+            yield from page
+            if not page:
+                return
+            from_revision = page[-1][0] + 1
 
     # -- watching -----------------------------------------------------------------------------
 
@@ -242,6 +261,9 @@ class Store:
         await self._change_members(MemberChange("promote", Member(node_id, "")), timeout)
 
     async def member_remove(self, node_id: str, *, timeout: float = 10.0) -> None:
+        """Remove a member; it stops when it learns of it. A leader hands over first."""
+        if node_id == self.leader_id:
+            await self.transfer_leadership(timeout=timeout)
         await self._change_members(MemberChange("remove", Member(node_id, "")), timeout)
 
     async def member_update(self, member: Member, *, timeout: float = 10.0) -> None:
@@ -253,6 +275,7 @@ class Store:
         `members` before asking again."""
         waiter = Waiter()
         with trio.move_on_after(timeout):
+            await self.read_barrier(timeout)  # a new leader cannot begin before it could read
             self._node.core.propose_member_change(
                 change, lambda error: waiter.set(error if error is not None else _DONE)
             )
@@ -322,7 +345,7 @@ class Store:
             compact_revision=machine.compact_revision,
             hash_index=machine.applied_index,
             state_hash=machine.state_hash().hex(),
-            agreed_index=node.hashes.compared_index,
+            agreed_index=node.hashes.agreed_index,
             db_size=machine.size_bytes,
             wal_size=node.wal.disk_bytes,
             snapshot_index=latest.index if latest is not None else 0,

@@ -12,7 +12,6 @@ import argparse
 import cProfile
 import os
 import pstats
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,9 @@ import trio
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/component/raftstore")]
+
+from raftstore_cluster import free_address  # noqa: E402
+from raftstore_pki import Authority  # noqa: E402
 
 from raftstore.config import StoreConfig  # noqa: E402
 from raftstore.store import Store, open_store  # noqa: E402
@@ -103,11 +105,8 @@ async def node(config: StoreConfig) -> None:
 
 class Nodes:
     def __init__(self, size: int, directory: Path) -> None:
-        from raftstore_pki import Authority
-
         authority = Authority(directory / "pki")
-        ports = [free_port() for _ in range(size)]
-        members = [[f"n{i + 1}", f"127.0.0.1:{port}"] for i, port in enumerate(ports)]
+        members = [[f"n{i + 1}", free_address()] for i in range(size)]
         self.processes = {}
         for node_id, _ in members:
             files = authority.member(node_id)
@@ -147,13 +146,6 @@ class Nodes:
             process.stdin.close()
         for process in self.processes.values():
             process.wait(20)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def node_config(text: str) -> StoreConfig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,9 +25,13 @@ LIMIT = 30.0  # no test waits longer for anything
 
 
 def free_address() -> str:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{sock.getsockname()[1]}"
+    """Not from the range that outgoing connections use: a node that dials a stopped neighbour
+    could be given the neighbour's port, and would connect to itself."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return f"127.0.0.1:{port}"
 
 
 class Cluster:

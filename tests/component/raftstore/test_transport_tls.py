@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+from raftstore_cluster import free_address
 from raftstore_pki import Authority
 
 from raftstore.errors import TransportError
@@ -26,12 +26,6 @@ from raftstore.transport import (
 from raftstore.transport import transport as transport_module
 
 SCHEMA = {"note": {"text": (str,), "n": (int,)}, "blob": {"data": (bytes,)}}
-
-
-def free_address() -> str:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{sock.getsockname()[1]}"
 
 
 class Inbox:

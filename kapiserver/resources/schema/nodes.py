@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from kapiserver.resources.schema.defaults import DECLARED
+
 
 class Form(Enum):
     """What a value must be. The names are JSON's and Go's."""
@@ -68,6 +70,7 @@ class Node:
     """One place for a value: its form, what lies below, and the hints for merging."""
 
     __slots__ = (
+        "default",
         "fields",
         "form",
         "go_type",
@@ -95,6 +98,7 @@ class Node:
         self.list_type = ""
         self.list_map_keys: tuple[str, ...] = ()
         self.map_type = ""
+        self.default: Any = None
 
 
 def go_name(definition: str) -> str:
@@ -113,6 +117,9 @@ def build(name: str, schema: Mapping[str, Any]) -> Node:
         return Node(form, go_name(name))
     node = parse(schema)
     node.go_type = go_name(name)
+    for (owner, field), default in DECLARED.items():
+        if owner == name and field in node.fields:
+            node.fields[field].default = default
     if node.form is Form.OBJECT:
         node.form = Form.STRUCT  # a definition without properties is an empty struct
     return node
@@ -127,6 +134,7 @@ def parse(schema: Mapping[str, Any]) -> Node:
     node.list_type = schema.get("x-kubernetes-list-type", "")
     node.list_map_keys = tuple(schema.get("x-kubernetes-list-map-keys", ()))
     node.map_type = schema.get("x-kubernetes-map-type", "")
+    node.default = schema.get("default")
     node.preserve = bool(schema.get("x-kubernetes-preserve-unknown-fields"))
     return node
 

@@ -7,7 +7,7 @@ here, so a patch never sees one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kapiserver.resources.schema.nodes import Form, Node
 
@@ -32,6 +32,7 @@ class FieldMeta:
     child: PatchNode
     is_list: bool = False
     known: bool = True
+    default: Any = None  # as declared in the schema: what an absent key field counts as
 
 
 class PatchNode:
@@ -87,6 +88,7 @@ class PatchNode:
             map_type=node.map_type or target.map_type,
             child=PatchNode(schemas, below),
             is_list=target.form is Form.LIST,
+            default=node.default,
         )
 
     def _unknown(self) -> FieldMeta:

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from kapiserver.resources.schema.compiled import Compiled
 from kapiserver.resources.schema.fastcheck import FastChecks
 from kapiserver.resources.schema.nodes import Form, Node, build
+from kapiserver.resources.schema.openapi_forms import references, to_v3
 from kapiserver.resources.schema.patchmeta import FieldMeta, PatchNode
-from kapiserver.resources.schema.source import load_definitions
+from kapiserver.resources.schema.source import DefinitionFile, load_definitions
 
 
 class SchemaSet:
     """Definitions by name (`io.k8s.api.apps.v1.Deployment`). Unknown names raise KeyError."""
 
-    def __init__(self, definitions: Mapping[str, bytes]) -> None:
+    def __init__(self, definitions: DefinitionFile) -> None:
         self._file = definitions
         self._added: dict[str, dict[str, Any]] = {}
         self._nodes: dict[str, Node] = {}
@@ -54,6 +55,27 @@ class SchemaSet:
             self._file[name] if added is None else orjson.dumps(added)
         )
         return loaded
+
+    def openapi(self, name: str, version: Literal[2, 3]) -> bytes:
+        """A definition's JSON for an OpenAPI document of that version."""
+        added = self._added.get(name)
+        if added is not None:
+            return orjson.dumps(added if version == 2 else to_v3(name, added))
+        return self._file[name] if version == 2 else self._file.v3(name)
+
+    def closure(self, names: Iterable[str]) -> list[str]:
+        """The definitions named, and all that they refer to, sorted. Unknown names are left out."""
+        seen: set[str] = set()
+        waiting = [name for name in names if name in self]
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            added = self._added.get(name)
+            refs = self._file.references(name) if added is None else references(added)
+            waiting.extend(ref for ref in refs if ref not in seen and ref in self)
+        return sorted(seen)
 
     def define(self, name: str, schema: Mapping[str, Any]) -> None:
         """Add or replace a definition at run time. It may refer to any other."""

@@ -12,15 +12,18 @@ import importlib.util
 import os
 import struct
 import tempfile
+import weakref
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from kapiserver.resources.schema.openapi_forms import references, to_v3
+
 KUBERNETES_VERSION = "v1.37.0"
-FORMAT = 1  # of the cache file; also to be raised when `normalise` changes
+FORMAT = 2  # of the cache file; also to be raised when `normalise` changes
 
 _MAGIC = b"kapischema"
 _HEAD = struct.Struct(">10sHII")  # magic, format, length of the index, CRC of all that follows
@@ -48,37 +51,57 @@ class SchemaSourceMissing(RuntimeError):
     """kubernetes-validate is not installed, or has no definitions for our version."""
 
 
+class Place(NamedTuple):
+    """Where a definition lies in the file: its v2 and v3 forms; and what it refers to."""
+
+    v2: int
+    v2_length: int
+    v3: int
+    v3_length: int
+    refs: list[str]
+
+
 class DefinitionFile(Mapping[str, bytes]):
-    """Definitions by name, as JSON bytes. Immutable."""
+    """Definitions by name, as JSON bytes in OpenAPI v2 form. Immutable.
 
-    __slots__ = ("_blob", "_index")
+    `read` gets an offset and a length. The file is not mapped into memory: a mapped file that
+    somebody truncates kills the process.
+    """
 
-    def __init__(self, index: Mapping[str, tuple[int, int]], blob: bytes | memoryview) -> None:
-        self._index = index
-        self._blob = blob
+    __slots__ = ("__weakref__", "_places", "_read")
+
+    def __init__(self, places: Mapping[str, Place], read: Callable[[int, int], bytes]) -> None:
+        self._places = places
+        self._read = read
 
     def __getitem__(self, name: str) -> bytes:
-        start, length = self._index[name]
-        return bytes(self._blob[start : start + length])
+        place = self._places[name]
+        return self._read(place.v2, place.v2_length)
+
+    def v3(self, name: str) -> bytes:
+        place = self._places[name]
+        return self._read(place.v3, place.v3_length)
+
+    def references(self, name: str) -> list[str]:
+        return self._places[name].refs
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._index)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._places)
 
 
 def load_definitions(cache_dir: Path | None = None) -> DefinitionFile:
     """The definitions, from the cache when it is good, else from the package."""
     source = _package_file()
     cached = (cache_dir or _default_cache_dir()) / _cache_name(source)
-    found = _read(cached)
-    if found is None:
-        packed = _pack(_normalised(source))
-        _write(cached, packed)
-        found = _unpack(packed)
-        assert found is not None, "a file just packed must unpack"
-    return found
+    found = _open(cached)
+    if found is not None:
+        return found
+    packed = _pack(_normalised(source))
+    _write(cached, packed)
+    return _open(cached) or _in_memory(packed)
 
 
 def _package_file() -> Path:
@@ -119,8 +142,7 @@ def _cache_name(source: Path) -> str:
 
 def _normalised(source: Path) -> dict[str, Any]:
     definitions = orjson.loads(source.read_bytes())["$defs"]
-    out = {name: dict(_REPLACED.get(name) or _normal(d)) for name, d in definitions.items()}
-    return out
+    return {name: dict(_REPLACED.get(name) or _normal(d)) for name, d in definitions.items()}
 
 
 def _normal(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,34 +170,69 @@ def _normal(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pack(definitions: Mapping[str, Any]) -> bytes:
-    index: dict[str, tuple[int, int]] = {}
+    index: dict[str, Place] = {}
     parts: list[bytes] = []
     at = 0
     for name, definition in definitions.items():
-        data = orjson.dumps(definition)
-        index[name] = (at, len(data))
-        parts.append(data)
-        at += len(data)
-    index_data = orjson.dumps(index)
+        v2 = orjson.dumps(definition)
+        v3 = orjson.dumps(to_v3(name, definition))
+        refs = sorted(set(references(definition)))
+        index[name] = Place(at, len(v2), at + len(v2), len(v3), refs)
+        parts += (v2, v3)
+        at += len(v2) + len(v3)
+    index_data = orjson.dumps({name: list(place) for name, place in index.items()})
     rest = index_data + b"".join(parts)
     return _HEAD.pack(_MAGIC, FORMAT, len(index_data), zlib.crc32(rest)) + rest
 
 
-def _unpack(data: bytes) -> DefinitionFile | None:
+def _index(data: bytes) -> tuple[dict[str, Place], int] | None:
+    """Where everything is, and where the definitions begin. None: not a good file of ours."""
     if len(data) < _HEAD.size:
         return None
     magic, form, index_length, crc = _HEAD.unpack_from(data)
-    rest = memoryview(data)[_HEAD.size :]
-    if magic != _MAGIC or form != FORMAT or zlib.crc32(rest) != crc:
+    if magic != _MAGIC or form != FORMAT or zlib.crc32(memoryview(data)[_HEAD.size :]) != crc:
         return None
-    return DefinitionFile(orjson.loads(rest[:index_length]), rest[index_length:])
+    start = _HEAD.size + index_length
+    index = orjson.loads(data[_HEAD.size : start])
+    return {name: Place(*place) for name, place in index.items()}, start
 
 
-def _read(path: Path) -> DefinitionFile | None:
+def _in_memory(data: bytes) -> DefinitionFile:
+    found = _index(data)
+    assert found is not None, "a file just packed must unpack"
+    places, start = found
+    return DefinitionFile(places, lambda at, length: data[start + at : start + at + length])
+
+
+def _open(path: Path) -> DefinitionFile | None:
+    """None: no such file, or not a good one."""
     try:
-        return _unpack(path.read_bytes())
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        found = _index(_all(handle))
+    except OSError:
+        found = None
+    if found is None:
+        os.close(handle)
+        return None
+    places, start = found
+
+    def read(at: int, length: int) -> bytes:
+        data = os.pread(handle, length, start + at)
+        if len(data) != length:
+            raise SchemaSourceMissing(f"{path} was changed while it was in use: remove it")
+        return data
+
+    opened = DefinitionFile(places, read)
+    weakref.finalize(opened, os.close, handle)
+    return opened
+
+
+def _all(handle: int) -> bytes:
+    size = os.fstat(handle).st_size
+    return os.pread(handle, size, 0)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -122,10 +122,7 @@ def _check_job_spec(spec: Object, path: str) -> list[Cause]:
         found.append(required(here, 'valid values: "OnFailure", "Never"'))
     elif policy not in _POLICIES:
         found.append(not_supported(here, policy, _POLICIES))
-    found += check_template(
-        template, f"{path}.template", restart_policies=(*_POLICIES, str(policy))
-    )
-    return found
+    return found + check_template(template, f"{path}.template")
 
 
 def _validate_job(obj: Object, context: WriteContext) -> Sequence[Cause]:

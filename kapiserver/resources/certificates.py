@@ -67,7 +67,7 @@ def _split_approval(request: Object, context: WriteContext) -> None:
         return
     conditions = [c for c in status.get("conditions") or () if c.get("type") not in _DECISIONS]
     decided = [c for c in before.get("conditions") or () if c.get("type") in _DECISIONS]
-    if decided or conditions:
+    if decided or "conditions" in status:
         status["conditions"] = decided + conditions
     request["status"] = status
 

@@ -22,6 +22,7 @@ from kapiserver.resources.definition import (
     WriteContext,
 )
 from kapiserver.resources.field_errors import forbidden
+from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.pod_defaults import default_pod_spec, default_requests
 from kapiserver.resources.pod_rules import check_pod_spec
 from kapiserver.resources.pod_table import COLUMNS, row_conditions
@@ -129,6 +130,19 @@ def _resized(spec: Object, old: Object) -> Object:
 
 def _validate_create(pod: Object, context: WriteContext) -> Sequence[Cause]:
     return check_pod_spec(pod.get("spec") or {}, "spec")
+
+
+def _warnings(pod: Object, context: WriteContext) -> Sequence[str]:
+    """Only on create: people hardly update pods, and programs do so often."""
+    if context.old is not None:
+        return ()
+    problems = dns1123_label(text(pod, "metadata", "name"))
+    if not problems:
+        return ()
+    return [
+        "metadata.name: this is used in the Pod's hostname, which can result in surprising "
+        f"behavior; a DNS label is recommended: [{' '.join(problems)}]"
+    ]
 
 
 # A running pod is what its node made of it: very little of its spec can change afterwards.
@@ -251,6 +265,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             prepare_for_update=_prepare_for_update,
             validate_create=_validate_create,
             validate_update=_validate_update,
+            warnings=_warnings,
             graceful_deletion_seconds=grace_period,
             bumps_generation=True,
         ),

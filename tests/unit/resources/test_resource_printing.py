@@ -1,0 +1,696 @@
+"""Durations, selectors and the rows that `kubectl get` shows, for realistic objects."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.printing import human_duration, selector_text
+from kapiserver.resources.registry import builtin_registry
+
+REGISTRY = builtin_registry()
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+YEAR = 365 * DAY
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-3, "<invalid>"),
+        (-1.5, "0s"),
+        (0, "0s"),
+        (1, "1s"),
+        (119.9, "119s"),
+        (2 * MINUTE, "2m"),
+        (2 * MINUTE + 30, "2m30s"),
+        (9 * MINUTE + 59, "9m59s"),
+        (10 * MINUTE + 59, "10m"),
+        (179 * MINUTE, "179m"),
+        (3 * HOUR, "3h"),
+        (3 * HOUR + 5 * MINUTE, "3h5m"),
+        (8 * HOUR + 59 * MINUTE, "8h"),
+        (47 * HOUR, "47h"),
+        (48 * HOUR, "2d"),
+        (7 * DAY + 23 * HOUR, "7d23h"),
+        (8 * DAY + 23 * HOUR, "8d"),
+        (2 * YEAR - HOUR, "729d"),
+        (2 * YEAR, "2y"),
+        (2 * YEAR + DAY, "2y1d"),
+        (8 * YEAR + 300 * DAY, "8y"),
+    ],
+)
+def test_durations_are_as_coarse_as_people_expect(seconds: float, shown: str) -> None:
+    assert human_duration(seconds) == shown
+
+
+def ago(**delta: int) -> str:
+    return (NOW - timedelta(**delta)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def row(resource: str, obj: Object, *, wide: bool = False) -> dict[str, Any]:
+    """Column name -> cell, as `kubectl get` (or `-o wide`) shows it."""
+    plural, _, group = resource.partition(".")
+    definition = REGISTRY.resource(group, plural)
+    assert definition is not None
+    return {
+        column.name: column.cell(obj, NOW.timestamp())
+        for column in definition.columns
+        if wide or column.priority == 0
+    }
+
+
+def named(name: str, **metadata: Any) -> Object:
+    return {"name": name, "creationTimestamp": ago(minutes=5), **metadata}
+
+
+@pytest.mark.parametrize("definition", REGISTRY.definitions(), ids=lambda d: d.resource)
+def test_a_row_of_an_object_without_fields_has_all_cells(definition: Any) -> None:
+    bare: list[Object] = [{"metadata": {}}, {"metadata": {"name": "x"}, "spec": {}, "status": {}}]
+    for obj in bare:
+        for column in definition.columns:
+            column.cell(obj, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("resource", "names"),
+    [
+        ("pods", "Name Ready Status Restarts Age"),
+        ("deployments.apps", "Name Ready Up-to-date Available Age"),
+        ("replicasets.apps", "Name Desired Current Ready Age"),
+        ("statefulsets.apps", "Name Ready Age"),
+        (
+            "daemonsets.apps",
+            "Name Desired Current Ready Up-to-date Available Node_Selector Age",
+        ),
+        ("jobs.batch", "Name Status Completions Duration Age"),
+        ("cronjobs.batch", "Name Schedule Timezone Suspend Active Last_Schedule Age"),
+        ("services", "Name Type Cluster-IP External-IP Port(s) Age"),
+        ("nodes", "Name Status Roles Age Version"),
+        ("namespaces", "Name Status Age"),
+        ("configmaps", "Name Data Age"),
+        ("secrets", "Name Type Data Age"),
+        ("serviceaccounts", "Name Secrets Age"),
+        ("events", "Last_Seen Type Reason Object Message"),
+        (
+            "persistentvolumes",
+            "Name Capacity Access_Modes Reclaim_Policy Status Claim StorageClass "
+            "VolumeAttributesClass Reason Age",
+        ),
+        (
+            "persistentvolumeclaims",
+            "Name Status Volume Capacity Access_Modes StorageClass VolumeAttributesClass Age",
+        ),
+        ("ingresses.networking.k8s.io", "Name Class Hosts Address Ports Age"),
+        ("roles.rbac.authorization.k8s.io", "Name Created_At"),
+        ("rolebindings.rbac.authorization.k8s.io", "Name Role Age"),
+        ("customresourcedefinitions.apiextensions.k8s.io", "Name Created_At"),
+        ("apiservices.apiregistration.k8s.io", "Name Service Available Age"),
+        (
+            "certificatesigningrequests.certificates.k8s.io",
+            "Name Age SignerName Requestor RequestedDuration Condition",
+        ),
+        ("priorityclasses.scheduling.k8s.io", "Name Value Global-Default Age PreemptionPolicy"),
+        (
+            "horizontalpodautoscalers.autoscaling",
+            "Name Reference Targets MinPods MaxPods Replicas Age",
+        ),
+        ("resourcequotas", "Name Request Limit Age"),
+        ("limitranges", "Name Created_At"),
+    ],
+)
+def test_columns(resource: str, names: str) -> None:
+    shown = row(resource, {"metadata": {}})
+    assert [name.replace(" ", "_") for name in shown] == names.split()
+
+
+def running(name: str, *, restarts: int = 0, ready: bool = True, **more: Any) -> Object:
+    return {
+        "name": name,
+        "ready": ready,
+        "started": True,
+        "restartCount": restarts,
+        "state": {"running": {"startedAt": ago(minutes=4)}},
+        **more,
+    }
+
+
+def ended(name: str, code: int = 0, reason: str = "", **more: Any) -> Object:
+    terminated: Object = {"exitCode": code, **more}
+    if reason:
+        terminated["reason"] = reason
+    return {"name": name, "ready": False, "restartCount": 0, "state": {"terminated": terminated}}
+
+
+def waiting(name: str, reason: str, **more: Any) -> Object:
+    return {
+        "name": name,
+        "ready": False,
+        "restartCount": 0,
+        "state": {"waiting": {"reason": reason}},
+        **more,
+    }
+
+
+def pod(
+    statuses: list[Object] | None = None,
+    *,
+    inits: list[Object] | None = None,
+    init_specs: list[Object] | None = None,
+    phase: str = "Running",
+    containers: int = 1,
+    metadata: Object | None = None,
+    spec: Object | None = None,
+    **status: Any,
+) -> Object:
+    return {
+        "metadata": named("web", **(metadata or {})),
+        "spec": {
+            "containers": [{"name": f"c{i}"} for i in range(containers)],
+            "initContainers": init_specs or [],
+            **(spec or {}),
+        },
+        "status": {
+            "phase": phase,
+            "containerStatuses": statuses or [],
+            "initContainerStatuses": inits or [],
+            **status,
+        },
+    }
+
+
+PODS: dict[str, tuple[Object, str]] = {
+    "fresh": (pod(phase="Pending"), "0/1 Pending 0"),
+    "running": (pod([running("c0")]), "1/1 Running 0"),
+    "not ready": (pod([running("c0", ready=False)]), "0/1 Running 0"),
+    "crash loop": (
+        pod([waiting("c0", "CrashLoopBackOff", restartCount=3)]),
+        "0/1 CrashLoopBackOff 3",
+    ),
+    "restarted": (
+        pod(
+            [
+                running(
+                    "c0",
+                    restarts=2,
+                    lastState={"terminated": {"exitCode": 1, "finishedAt": ago(minutes=3)}},
+                )
+            ]
+        ),
+        "1/1 Running 2 (3m ago)",
+    ),
+    "exit code": (pod([ended("c0", 3)]), "0/1 ExitCode:3 0"),
+    "signal": (pod([ended("c0", 137, signal=9)]), "0/1 Signal:9 0"),
+    "completed": (pod([ended("c0", 0, "Completed")], phase="Succeeded"), "0/1 Completed 0"),
+    "one completed, one running, pod ready": (
+        pod(
+            [ended("c0", 0, "Completed"), running("c1")],
+            containers=2,
+            conditions=[{"type": "Ready", "status": "True"}],
+        ),
+        "1/2 Running 0",
+    ),
+    "one completed, one running, pod not ready": (
+        pod([ended("c0", 0, "Completed"), running("c1")], containers=2),
+        "1/2 NotReady 0",
+    ),
+    "first container's word wins": (
+        pod([waiting("c0", "ErrImagePull"), waiting("c1", "ImagePullBackOff")], containers=2),
+        "0/2 ErrImagePull 0",
+    ),
+    "evicted": (pod(phase="Failed", reason="Evicted"), "0/1 Evicted 0"),
+    "gated": (
+        pod(
+            phase="Pending",
+            conditions=[{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}],
+        ),
+        "0/1 SchedulingGated 0",
+    ),
+    "initializing": (
+        pod(
+            [waiting("c0", "PodInitializing")],
+            init_specs=[{"name": "i0"}, {"name": "i1"}],
+            inits=[ended("i0"), waiting("i1", "PodInitializing")],
+            phase="Pending",
+        ),
+        "0/1 Init:1/2 0",
+    ),
+    "init failed": (
+        pod(
+            init_specs=[{"name": "i0"}],
+            inits=[ended("i0", 1, "Error")],
+            phase="Pending",
+        ),
+        "0/1 Init:Error 0",
+    ),
+    "init waits for its image": (
+        pod(
+            init_specs=[{"name": "i0"}],
+            inits=[waiting("i0", "ImagePullBackOff")],
+            phase="Pending",
+        ),
+        "0/1 Init:ImagePullBackOff 0",
+    ),
+    "init restarts are forgotten once it is done": (
+        pod(
+            [running("c0")],
+            init_specs=[{"name": "i0"}],
+            inits=[{**ended("i0"), "restartCount": 4}],
+        ),
+        "1/1 Running 0",
+    ),
+    "sidecar counts as a container": (
+        pod(
+            [running("c0")],
+            init_specs=[{"name": "proxy", "restartPolicy": "Always"}],
+            inits=[running("proxy", restarts=1)],
+        ),
+        "2/2 Running 1",
+    ),
+    "sidecar not started": (
+        pod(
+            init_specs=[{"name": "proxy", "restartPolicy": "Always"}],
+            inits=[{**running("proxy"), "started": False}],
+            phase="Pending",
+        ),
+        "0/2 Init:0/1 0",
+    ),
+    "terminating": (
+        pod([running("c0")], metadata={"deletionTimestamp": ago(seconds=3)}),
+        "1/1 Terminating 0",
+    ),
+    "its node is lost": (
+        pod([running("c0")], metadata={"deletionTimestamp": ago(seconds=3)}, reason="NodeLost"),
+        "1/1 Unknown 0",
+    ),
+    "deleted after it completed": (
+        pod(
+            [ended("c0", 0, "Completed")],
+            phase="Succeeded",
+            metadata={"deletionTimestamp": ago(seconds=3)},
+        ),
+        "0/1 Completed 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PODS)
+def test_the_state_of_a_pod(case: str) -> None:
+    obj, expected = PODS[case]
+    shown = row("pods", obj)
+    assert f"{shown['Ready']} {shown['Status']} {shown['Restarts']}" == expected
+    assert shown["Age"] == "5m"
+
+
+def test_a_wide_pod() -> None:
+    obj = pod(
+        [running("c0")],
+        spec={"nodeName": "n1", "readinessGates": [{"conditionType": "a"}, {"conditionType": "b"}]},
+        podIPs=[{"ip": "10.0.0.7"}, {"ip": "fd00::7"}],
+        conditions=[{"type": "a", "status": "True"}],
+    )
+    shown = row("pods", obj, wide=True)
+    assert list(shown)[5:] == ["IP", "Node", "Nominated Node", "Readiness Gates"]
+    assert list(shown.values())[5:] == ["10.0.0.7", "n1", "<none>", "1/2"]
+
+
+def test_finished_pods_are_marked_as_completed_rows() -> None:
+    definition = REGISTRY.resource("", "pods")
+    assert definition is not None
+    assert definition.row_conditions is not None
+    assert definition.row_conditions(pod()) == []
+    (condition,) = definition.row_conditions(pod(phase="Failed"))
+    assert (condition["type"], condition["status"], condition["reason"]) == (
+        "Completed",
+        "True",
+        "Failed",
+    )
+
+
+def test_a_deployment() -> None:
+    obj = {
+        "metadata": named("api"),
+        "spec": {
+            "replicas": 3,
+            "selector": {
+                "matchLabels": {"app": "api"},
+                "matchExpressions": [{"key": "tier", "operator": "In", "values": ["b", "a"]}],
+            },
+            "template": {
+                "spec": {
+                    "containers": [
+                        {"name": "api", "image": "api:1"},
+                        {"name": "log", "image": "log:2"},
+                    ]
+                }
+            },
+        },
+        "status": {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 3, "availableReplicas": 2},
+    }
+    assert list(row("deployments.apps", obj, wide=True).values()) == [
+        "api", "2/3", 3, 2, "5m", "api,log", "api:1,log:2", "app=api,tier in (a,b)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "expected"),
+    [
+        (
+            {
+                "type": "ClusterIP",
+                "clusterIP": "10.0.0.1",
+                "clusterIPs": ["10.0.0.1"],
+                "ports": [{"port": 443, "protocol": "TCP"}],
+                "selector": {"b": "2", "a": "1"},
+            },
+            {},
+            "ClusterIP 10.0.0.1 <none> 443/TCP 5m a=1,b=2",
+        ),
+        (
+            {
+                "type": "NodePort",
+                "clusterIPs": ["10.0.0.2"],
+                "ports": [
+                    {"port": 80, "nodePort": 30080, "protocol": "TCP"},
+                    {"port": 53, "protocol": "UDP"},
+                ],
+            },
+            {},
+            "NodePort 10.0.0.2 <none> 80:30080/TCP,53/UDP 5m <none>",
+        ),
+        (
+            {"type": "LoadBalancer", "clusterIPs": ["10.0.0.3"]},
+            {},
+            "LoadBalancer 10.0.0.3 <pending> <none> 5m <none>",
+        ),
+        (
+            {"type": "LoadBalancer", "clusterIPs": ["10.0.0.3"], "externalIPs": ["1.2.3.4"]},
+            {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}, {"ip": "5.6.7.8"}]}},
+            "LoadBalancer 10.0.0.3 5.6.7.8,lb.example.com,1.2.3.4 <none> 5m <none>",
+        ),
+        (
+            {"type": "ExternalName", "externalName": "db.example.com"},
+            {},
+            "ExternalName <none> db.example.com <none> 5m <none>",
+        ),
+        ({"type": "ClusterIP", "clusterIP": "None"}, {}, "ClusterIP None <none> <none> 5m <none>"),
+    ],
+)
+def test_services(spec: Object, status: Object, expected: str) -> None:
+    shown = row("services", {"metadata": named("s"), "spec": spec, "status": status}, wide=True)
+    assert " ".join(list(shown.values())[1:]) == expected
+
+
+def test_a_node() -> None:
+    obj = {
+        "metadata": named(
+            "n1",
+            labels={
+                "node-role.kubernetes.io/worker": "",
+                "node-role.kubernetes.io/control-plane": "",
+                "kubernetes.io/role": "gpu",
+            },
+        ),
+        "spec": {"unschedulable": True},
+        "status": {
+            "conditions": [
+                {"type": "MemoryPressure", "status": "False"},
+                {"type": "Ready", "status": "Unknown"},
+            ],
+            "addresses": [
+                {"type": "Hostname", "address": "n1"},
+                {"type": "InternalIP", "address": "192.0.2.1"},
+            ],
+            "nodeInfo": {"kubeletVersion": "v1.37.0", "osImage": "Linux"},
+        },
+    }
+    assert list(row("nodes", obj, wide=True).values()) == [
+        "n1", "NotReady,SchedulingDisabled", "control-plane,gpu,worker", "5m", "v1.37.0",
+        "192.0.2.1", "<none>", "Linux", "<unknown>", "<unknown>",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "expected"),
+    [
+        ({"completions": 3, "parallelism": 1}, {"succeeded": 1}, ("Running", "1/3", "")),
+        ({"parallelism": 4}, {}, ("Running", "0/1 of 4", "")),
+        (
+            {"completions": 1},
+            {"succeeded": 1, "startTime": ago(minutes=4), "completionTime": ago(minutes=1),
+             "conditions": [{"type": "Complete", "status": "True"}]},
+            ("Complete", "1/1", "3m"),
+        ),
+        (
+            {"completions": 1},
+            {"startTime": ago(seconds=90), "conditions": [{"type": "Failed", "status": "True"}]},
+            ("Failed", "0/1", "90s"),
+        ),
+        (
+            {"completions": 1},
+            {"conditions": [{"type": "Suspended", "status": "True"}]},
+            ("Suspended", "0/1", ""),
+        ),
+    ],
+)  # fmt: skip
+def test_jobs(spec: Object, status: Object, expected: tuple[str, ...]) -> None:
+    shown = row("jobs.batch", {"metadata": named("j"), "spec": spec, "status": status})
+    assert (shown["Status"], shown["Completions"], shown["Duration"]) == expected
+
+
+def test_a_cron_job() -> None:
+    obj = {
+        "metadata": named("backup"),
+        "spec": {"schedule": "*/5 * * * *", "suspend": False},
+        "status": {"active": [{}], "lastScheduleTime": ago(minutes=2)},
+    }
+    assert list(row("cronjobs.batch", obj).values()) == [
+        "backup", "*/5 * * * *", "<none>", "False", 1, "2m", "5m",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ({"firstTimestamp": ago(hours=1), "lastTimestamp": ago(minutes=2), "count": 7}, "2m 60m 7"),
+        ({"eventTime": ago(seconds=30)}, "30s 30s 1"),
+        (
+            {
+                "eventTime": ago(minutes=9),
+                "series": {"count": 3, "lastObservedTime": ago(seconds=5)},
+            },
+            "5s 9m 3",
+        ),
+    ],
+)
+def test_events(times: Object, expected: str) -> None:
+    obj = {
+        "metadata": named("web.1"),
+        "involvedObject": {"kind": "Pod", "name": "web", "fieldPath": "spec.containers{c}"},
+        "source": {"component": "kubelet", "host": "n1"},
+        "type": "Warning",
+        "reason": "BackOff",
+        "message": " failed \n",
+        **times,
+    }
+    shown = row("events", obj, wide=True)
+    assert f"{shown['Last Seen']} {shown['First Seen']} {shown['Count']}" == expected
+    assert (shown["Object"], shown["Source"], shown["Message"]) == (
+        "pod/web",
+        "kubelet, n1",
+        "failed",
+    )
+
+
+def test_endpoints_show_three_and_count_the_rest() -> None:
+    obj = {
+        "metadata": named("e"),
+        "subsets": [
+            {
+                "addresses": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}],
+                "ports": [{"port": 80}, {"port": 443}],
+            }
+        ],
+    }
+    assert row("endpoints", obj)["Endpoints"] == "10.0.0.1:80,[fd00::1]:80,10.0.0.1:443 + 1 more..."
+    assert row("endpoints", {"metadata": {}})["Endpoints"] == "<none>"
+
+
+def test_an_endpoint_slice() -> None:
+    obj = {
+        "metadata": named("e"),
+        "addressType": "IPv4",
+        "ports": [{"port": 80}, {"name": "web"}],
+        "endpoints": [{"addresses": [f"10.0.0.{i}"]} for i in range(5)],
+    }
+    shown = row("endpointslices.discovery.k8s.io", obj)
+    assert shown["Ports"] == "80,web"
+    assert shown["Endpoints"] == "10.0.0.0,10.0.0.1,10.0.0.2 + 2 more..."
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        ([], "*"),
+        ([""], "*"),
+        (["a", "b"], "a,b"),
+        (["", "a", "b", "c"], "a,b,c"),
+        (["a", "b", "c", "d", "e"], "a,b,c + 2 more..."),
+    ],
+)
+def test_ingress_hosts(hosts: list[str], expected: str) -> None:
+    rules = [{"host": host} if host else {} for host in hosts]
+    obj = {"metadata": named("i"), "spec": {"rules": rules, "tls": [{}]}}
+    shown = row("ingresses.networking.k8s.io", obj)
+    assert (shown["Hosts"], shown["Ports"]) == (expected, "80, 443")
+
+
+def test_autoscaler_targets() -> None:
+    def resource(name: str, **target: Any) -> Object:
+        return {"type": "Resource", "resource": {"name": name, "target": target}}
+
+    obj = {
+        "metadata": named("h"),
+        "spec": {
+            "scaleTargetRef": {"kind": "Deployment", "name": "api"},
+            "minReplicas": 2,
+            "maxReplicas": 9,
+            "metrics": [
+                resource("cpu", averageUtilization=80),
+                resource("memory", averageValue="1Gi"),
+                {"type": "Pods", "pods": {"target": {"averageValue": "5"}}},
+            ],
+        },
+        "status": {
+            "currentReplicas": 3,
+            "currentMetrics": [
+                {"type": "Resource", "resource": {"current": {"averageUtilization": 41}}}
+            ],
+        },
+    }
+    assert list(row("horizontalpodautoscalers.autoscaling", obj).values()) == [
+        "h", "Deployment/api", "cpu: 41%/80%, memory: <unknown>/1Gi + 1 more...", "2", 9, 3, "5m",
+    ]  # fmt: skip
+
+
+def test_volumes_and_claims() -> None:
+    volume = {
+        "metadata": named("pv1"),
+        "spec": {
+            "capacity": {"storage": "10Gi"},
+            "accessModes": ["ReadWriteMany", "ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "claimRef": {"namespace": "default", "name": "data"},
+            "storageClassName": "fast",
+        },
+        "status": {"phase": "Bound"},
+    }
+    assert list(row("persistentvolumes", volume, wide=True).values()) == [
+        "pv1", "10Gi", "RWO,RWX", "Retain", "Bound", "default/data", "fast", "<unset>", "", "5m",
+        "<unset>",
+    ]  # fmt: skip
+    claim = {
+        "metadata": named("data", deletionTimestamp=ago(seconds=1)),
+        "spec": {"storageClassName": "fast"},
+        "status": {"phase": "Pending", "capacity": {"storage": "10Gi"}},
+    }
+    assert list(row("persistentvolumeclaims", claim).values()) == [
+        "data", "Terminating", "", "", "", "fast", "<unset>", "5m",
+    ]  # fmt: skip
+
+
+def test_a_quota_splits_requests_from_limits() -> None:
+    obj = {
+        "metadata": named("q"),
+        "status": {
+            "hard": {"pods": "10", "limits.cpu": "4", "requests.cpu": "2"},
+            "used": {"pods": "3", "limits.cpu": "1"},
+        },
+    }
+    shown = row("resourcequotas", obj)
+    assert shown["Request"] == "pods: 3/10, requests.cpu: 0/2"
+    assert shown["Limit"] == "limits.cpu: 1/4"
+
+
+def test_bindings_list_their_subjects_by_kind() -> None:
+    obj = {
+        "metadata": named("b"),
+        "roleRef": {"kind": "ClusterRole", "name": "admin"},
+        "subjects": [
+            {"kind": "User", "name": "jane"},
+            {"kind": "User", "name": "joe"},
+            {"kind": "Group", "name": "ops"},
+            {"kind": "ServiceAccount", "namespace": "ci", "name": "bot"},
+        ],
+    }
+    shown = row("rolebindings.rbac.authorization.k8s.io", obj, wide=True)
+    assert list(shown.values())[1:] == ["ClusterRole/admin", "5m", "jane, joe", "ops", "ci/bot"]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "certificate", "expected"),
+    [
+        ([], "", "Pending"),
+        (["Approved"], "", "Approved"),
+        (["Approved"], "LS0t", "Approved,Issued"),
+        (["Denied", "Approved"], "", "Denied"),
+        (["Approved", "Failed"], "", "Approved,Failed"),
+    ],
+)
+def test_signing_requests(conditions: list[str], certificate: str, expected: str) -> None:
+    obj = {
+        "metadata": named("r"),
+        "spec": {"expirationSeconds": 86400},
+        "status": {"conditions": [{"type": c} for c in conditions], "certificate": certificate},
+    }
+    shown = row("certificatesigningrequests.certificates.k8s.io", obj)
+    assert (shown["Condition"], shown["RequestedDuration"]) == (expected, "24h")
+
+
+def test_default_storage_classes_are_marked() -> None:
+    annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
+    obj = {"metadata": named("fast", annotations=annotations), "provisioner": "p"}
+    assert list(row("storageclasses.storage.k8s.io", obj).values()) == [
+        "fast (default)", "p", "Delete", "Immediate", False, "5m",
+    ]  # fmt: skip
+
+
+def test_a_revision_names_its_controller() -> None:
+    owners = [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "controller": True}]
+    obj = {"metadata": named("db-1", ownerReferences=owners), "revision": 4}
+    shown = row("controllerrevisions.apps", obj)
+    assert (shown["Controller"], shown["Revision"]) == ("statefulset.apps/db", 4)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ([{"type": "Available", "status": "True", "reason": "Passed"}], "True"),
+        (
+            [{"type": "Available", "status": "False", "reason": "ServiceNotFound"}],
+            "False (ServiceNotFound)",
+        ),
+        ([], "Unknown"),
+    ],
+)
+def test_api_services(conditions: list[Object], expected: str) -> None:
+    obj = {"metadata": named("v1.x"), "spec": {}, "status": {"conditions": conditions}}
+    shown = row("apiservices.apiregistration.k8s.io", obj)
+    assert (shown["Service"], shown["Available"]) == ("Local", expected)
+
+
+def test_selectors_are_written_in_the_order_of_their_keys() -> None:
+    selector = {
+        "matchLabels": {"z": "1"},
+        "matchExpressions": [
+            {"key": "b", "operator": "DoesNotExist"},
+            {"key": "a", "operator": "NotIn", "values": ["y", "x"]},
+            {"key": "c", "operator": "Exists"},
+        ],
+    }
+    assert selector_text(selector) == "a notin (x,y),!b,c,z=1"
+    assert selector_text(None) == selector_text({}) == ""

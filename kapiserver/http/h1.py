@@ -1,0 +1,446 @@
+"""HTTP/1.1: requests parsed by llhttp, answered in order, one write per answer.
+
+In: bytes of one connection. Out: exchanges, and their answers on the wire. WebSocket upgrades are
+handed, with all that follows, to Hypercorn's own H11Protocol, which this class extends. Never more
+than QUEUE requests wait behind the one being answered: then the connection is not read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import httptools
+import trio
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.typing import ConnectionState
+
+from kapiserver.errors import ApiError, BadRequest
+from kapiserver.request import Frame, Headers, Request, Response
+
+from . import faults
+from .limits import INLINE_REQUESTS, PIECE
+from .stream import BODYLESS, Exchange
+from .target import parse_target
+
+if TYPE_CHECKING:
+    from .connection import ClientConnection
+
+log = logging.getLogger(__name__)
+
+QUEUE = 16
+DISCARDED_BODY = 256 * 1024
+"""Unread body bytes that are skipped to keep a connection; beyond this it is closed."""
+
+UNSAFE_ANSWER = (
+    b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_status_lines = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\n".encode() for s in HTTPStatus}
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class H1Exchange(Exchange):
+    """A request on an HTTP/1.1 connection."""
+
+    __slots__ = ("_chunked", "_out", "_out_size", "complete", "discarded", "keep", "protocol")
+
+    def __init__(self, protocol: H1Protocol) -> None:
+        super().__init__(protocol.front)
+        self.protocol = protocol
+        self.keep = True
+        self.complete = False
+        self.discarded = 0
+        self._chunked = False
+        self._out: list[bytes] = []
+        self._out_size = 0
+
+    def send_continue(self) -> None:
+        if not self.started:
+            self.protocol.transport.write(CONTINUE)
+
+    def consumed(self, size: int) -> None:
+        self.protocol.wake_reader()
+
+    def start(
+        self, status: int, headers: Headers, body: bytes, *, end: bool, length: int | None
+    ) -> None:
+        self.started, self.status, self.complete = True, status, end
+        lines = [_status_lines.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status]
+        for name, value in headers:
+            if name == b"connection":
+                self.keep = self.keep and b"close" not in value.lower()
+            else:
+                lines.append(b"%b: %b\r\n" % (name, value))
+        if status not in BODYLESS:
+            if length is not None:
+                lines.append(b"content-length: %d\r\n" % length)
+            elif self.request.http_version == "1.1":
+                lines.append(b"transfer-encoding: chunked\r\n")
+                self._chunked = True
+            else:
+                self.keep = False
+        if self.expects_continue or self.front.draining:
+            self.keep = False  # the client may or may not send the body: nobody can tell
+        if not self.keep:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        head = b"".join(lines)
+        if head.count(b"\n") != len(lines):
+            self._refuse_head()
+            return
+        if body and self.request.method != "HEAD" and status not in BODYLESS:
+            self.sent += len(body)
+            head += chunk(body) if self._chunked else body
+        self.protocol.transport.write(head)
+
+    def _refuse_head(self) -> None:
+        """A line break in a header value would let one client forge answers to another."""
+        log.error("line break in a header of the answer to %s", self.request.path)
+        self.protocol.transport.write(UNSAFE_ANSWER)
+        self.status, self.complete, self.gone, self.keep = 500, True, True, False
+
+    def push(self, frame: Frame) -> bool:
+        transport = self.protocol.transport
+        pending = transport.pending_size + self._out_size
+        if self.gone or transport.broken or pending > self.front.config.stream_buffer:
+            return False
+        data = frame.data
+        if self._chunked:
+            framed = frame.chunked
+            if framed is None:
+                framed = frame.chunked = chunk(data)
+        else:
+            framed = data
+        self.sent += len(data)
+        self._out.append(framed)
+        self._out_size += len(framed)
+        return True
+
+    def flush(self) -> None:
+        out = self._out
+        if out:
+            self._out, self._out_size = [], 0
+            self.protocol.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    async def send(self, data: bytes) -> bool:
+        transport = self.protocol.transport
+        self.flush()
+        for at in range(0, len(data), PIECE):
+            piece = data[at : at + PIECE] if len(data) > PIECE else data
+            if self.gone or transport.broken:
+                return False
+            self.sent += len(piece)
+            transport.write(chunk(piece) if self._chunked else piece)
+            if transport.pending_size > self.front.config.transport_buffer:
+                await transport.drained()
+            else:
+                await trio.lowlevel.checkpoint()
+        return not (self.gone or transport.broken)
+
+    def finish(self) -> None:
+        if self._chunked and self.request.method != "HEAD":
+            self._out.append(b"0\r\n\r\n")
+        self.flush()
+        self.complete = True
+
+    async def flushed(self) -> bool:
+        # The next answer queues behind this one: order is the transport's business.
+        return not (self.gone or self.protocol.transport.broken)
+
+    def abort(self) -> None:
+        if not self.complete:
+            self.keep = False  # the missing last chunk (or bytes) tells the client
+
+    async def after(self) -> None:
+        await self.protocol.answered(self)
+
+
+class H1Protocol(H11Protocol):
+    """The server side of one HTTP/1.1 connection."""
+
+    def __init__(self, owner: ClientConnection, group: TaskGroup, state: ConnectionState) -> None:
+        super().__init__(*owner.hypercorn_arguments(group, state))
+        self.owner = owner
+        self.front = owner.front
+        self.transport = owner.transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._queue: deque[H1Exchange] = deque()
+        self._current: H1Exchange | None = None
+        self._incoming: H1Exchange | None = None
+        self._pumping = False
+        self._refusal: ApiError | None = None
+        self._last = False  # no request follows the ones in the queue
+        self._upgrading: H1Exchange | None = None
+        self._upgraded = False
+        self._rest = b""
+        self._head_bytes = 0
+        self._head_since: float | None = None
+        self._idle_since = trio.current_time()
+        self._room: trio.Event | None = None
+        self._settled: trio.Event | None = None
+        self._url = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._in_head = False
+
+    # Called by the parser. An exception here would be reported as a parse error: none is raised.
+
+    def on_message_begin(self) -> None:
+        self._url, self._fields, self._in_head = b"", [], True
+
+    def on_url(self, part: bytes) -> None:
+        self._url += part
+        if len(self._url) > self.front.config.max_url_bytes:
+            self._refuse(faults.UriTooLong("the request URI is too long"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer
+        self._fields.append((name.lower(), value))
+        if len(self._fields) > self.front.config.max_header_count:
+            self._refuse(faults.HeadersTooLarge("the request has too many headers"))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes, self._head_since = 0, None
+        if self._refusal is not None:
+            return None
+        exchange = H1Exchange(self)
+        target = parse_target(self._url)
+        headers, upgrade, hosts = self._fields, b"", 0
+        for name, value in headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"expect":
+                exchange.expects_continue = value.lower() == b"100-continue"
+            elif name == b"upgrade":
+                upgrade = value.lower()
+        version = self._parser.get_http_version()
+        method = self._parser.get_method().decode("ascii")
+        if target is None:
+            return self._refuse(faults.NOT_ASCII)
+        if hosts > 1 or (not hosts and version == "1.1"):
+            return self._refuse(BadRequest("a request needs exactly one Host header"))
+        if method == "CONNECT":
+            return self._refuse(faults.MethodUnsupported("CONNECT is not supported"))
+        exchange.keep = self._parser.should_keep_alive() and version == "1.1"
+        exchange.request = Request(
+            method, target[0], target[1], headers, self.owner.facts, version, exchange.read_body
+        )
+        if self._parser.should_upgrade():
+            # Whatever the answer, bytes after this head are not another request.
+            exchange.keep, self._last = False, True
+            if upgrade == b"websocket" and method == "GET":
+                self._upgrading = exchange
+        elif not exchange.keep:
+            self._last = True
+        self._incoming = exchange
+        self._queue.append(exchange)
+        return None
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self._incoming
+        if exchange is None or self._refusal is not None:
+            return
+        if exchange.complete or exchange.gone:
+            exchange.discarded += len(data)
+        else:
+            exchange.feed(data)
+
+    def on_message_complete(self) -> None:
+        if self._incoming is not None and self._refusal is None:
+            self._incoming.feed_end()
+            self._incoming = None
+
+    def _refuse(self, error: ApiError) -> None:
+        """Answer with an error after what is queued, then close."""
+        if self._refusal is None:
+            self._refusal = error
+            self._last = True
+
+    # Bytes from the connection.
+
+    async def handle(self, event: Event) -> None:
+        if isinstance(event, RawData):
+            if self._upgraded:
+                await super().handle(event)
+            else:
+                self._parse(event.data)
+                await self._pump()
+        else:
+            self._disconnected()
+            if self._upgraded:
+                await super().handle(Closed())
+
+    def _parse(self, data: bytes) -> None:
+        if self._upgrading is not None:
+            if len(self._rest) + len(data) > self.front.config.upload_window:
+                self.owner.kill()
+            self._rest += data
+            return
+        if self._last and self._incoming is None:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._rest = data[upgrade.args[0] :] if self._upgrading is not None else b""
+        except httptools.HttpParserError:
+            if not (self._last and self._incoming is None):
+                self._refuse(BadRequest("the request is not valid HTTP/1.1"))
+                if self._incoming is not None:
+                    self._incoming.disconnect()
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_since is None:
+                self._head_since = trio.current_time()
+            if self._head_bytes > self.front.config.max_header_bytes:
+                self._refuse(faults.HeadersTooLarge("the request's headers are too large"))
+
+    def _disconnected(self) -> None:
+        self._last = True
+        self._queue.clear()
+        if self._current is not None:
+            self._current.disconnect()
+        self.wake_reader()
+
+    # Answers, in order.
+
+    async def _pump(self) -> None:
+        """Answer what is queued until one needs time; then its task goes on from here."""
+        if self._pumping or self._current is not None:
+            return
+        self._pumping = True
+        turns = 0
+        try:
+            while self._queue and self._current is None:
+                await self._next(self._queue.popleft())
+                turns += 1
+                if turns >= INLINE_REQUESTS:
+                    turns = 0
+                    await trio.lowlevel.checkpoint()
+        finally:
+            self._pumping = False
+        if self._current is None:
+            self._idle_since = trio.current_time()
+            self._maybe_end()
+        self.wake_reader()
+
+    async def _next(self, exchange: H1Exchange) -> None:
+        request = exchange.request
+        if exchange is self._upgrading:
+            return await self._upgrade(exchange)
+        response: Response | None = None
+        if self.front.app.owns(request.path):
+            exchange.runner = self.front.app.run_exchange
+        elif not exchange.has_body:
+            response = faults.answer_now(self.front.dispatcher, request)
+            if response is not None and response.stream is None:
+                body = response.body
+                if type(body) is bytes and len(body) <= PIECE and not response.compressible:
+                    exchange.start(
+                        response.status, response.headers, body, end=True, length=len(body)
+                    )
+                    exchange.finished()
+                    if not exchange.keep:
+                        self._last = True
+                        self._queue.clear()
+                    return None
+        self._current = exchange
+        self.owner.nursery.start_soon(exchange.run, response)
+        return None
+
+    async def answered(self, exchange: H1Exchange) -> None:
+        """The current exchange's task is done."""
+        if self._current is exchange:
+            self._current = None
+        if not exchange.keep or exchange.gone:
+            self._last = True
+            self._queue.clear()
+        if self._settled is not None:
+            self._settled.set()
+        await self._pump()
+
+    def _maybe_end(self) -> None:
+        """Nothing is being answered: end the connection if nothing can follow."""
+        if self._queue or self._upgraded:
+            return
+        incoming = self._incoming
+        if incoming is not None and incoming.unread + incoming.discarded > DISCARDED_BODY:
+            self._last = True
+        if self._refusal is not None:
+            refusal, self._refusal = self._refusal, None
+            self._write_refusal(refusal)
+            self.owner.end()
+        elif self._last or (self.front.draining and not self._in_head):
+            self.owner.end()
+
+    def _write_refusal(self, error: ApiError) -> None:
+        response = faults.status_answer(error)
+        exchange = H1Exchange(self)
+        exchange.keep = False
+        exchange.request = Request("GET", "/", b"", (), self.owner.facts, "1.1", None)
+        body = response.body
+        assert isinstance(body, bytes)
+        exchange.start(response.status, response.headers, body, end=True, length=len(body))
+
+    async def _upgrade(self, exchange: H1Exchange) -> None:
+        """A WebSocket: Hypercorn's protocol takes over, from the request's head on."""
+        self._upgraded = True
+        lines = [b"GET %b HTTP/1.1\r\n" % self._url]
+        lines += [b"%b: %b\r\n" % field for field in exchange.request.headers]
+        rest, self._rest = self._rest, b""
+        await super().handle(RawData(b"".join(lines) + b"\r\n" + rest))
+
+    # Backpressure and time.
+
+    @property
+    def full(self) -> bool:
+        """Should the connection not be read for now?"""
+        if len(self._queue) > QUEUE:
+            return True
+        incoming = self._incoming
+        if incoming is None or incoming.complete or incoming.gone:
+            return False
+        return incoming.unread > self.front.config.upload_window
+
+    async def wait_not_full(self) -> None:
+        while self.full:
+            self._room = trio.Event()
+            await self._room.wait()
+
+    def wake_reader(self) -> None:
+        if self._room is not None:
+            self._room.set()
+
+    async def settled(self) -> None:
+        """Returns when no exchange is running any more."""
+        while self._current is not None:
+            self._settled = trio.Event()
+            await self._settled.wait()
+
+    @property
+    def idle(self) -> bool:
+        return self._current is None and not self._queue and not self._upgraded
+
+    def check(self, now: float) -> None:
+        config = self.front.config
+        if self._head_since is not None and now - self._head_since > config.header_timeout:
+            self._refuse(faults.RequestTimeout("the request head did not arrive in time"))
+            if self.idle:
+                self._maybe_end()
+        elif self.idle and now - self._idle_since > config.idle_timeout:
+            self.owner.end()
+
+    def drain(self) -> None:
+        if self._current is not None:
+            self._current.leave()
+        elif self.idle and not self._in_head:
+            self.owner.end()

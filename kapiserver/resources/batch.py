@@ -30,7 +30,6 @@ from kapiserver.resources.printing import (
 )
 from kapiserver.resources.strategies import (
     drop_status,
-    in_order,
     set_default,
     unchanging,
     with_status,
@@ -70,15 +69,26 @@ def _job_spec_defaults(spec: Object) -> None:
 
 
 def _job_defaults(obj: Object, context: WriteContext) -> None:
-    spec = obj.setdefault("spec", {})
-    _job_spec_defaults(spec)
-    labels = dig(spec, "template", "metadata", "labels")
+    _job_spec_defaults(obj.setdefault("spec", {}))
+    if context.old is not None:
+        _default_labels(obj)
+
+
+def _default_labels(obj: Object) -> None:
+    """A job without labels takes those of its pods."""
+    labels = dig(obj, "spec", "template", "metadata", "labels")
     metadata = obj.setdefault("metadata", {})
     if labels and not metadata.get("labels"):
         metadata["labels"] = dict(labels)
 
 
-def _generate_selector(obj: Object, context: WriteContext) -> None:
+def _prepare_for_create(obj: Object, context: WriteContext) -> None:
+    drop_status(obj, context)
+    _generate_selector(obj)
+    _default_labels(obj)
+
+
+def _generate_selector(obj: Object) -> None:
     """Unless told otherwise, a job selects its pods by its own uid."""
     spec = obj.get("spec") or {}
     template = spec.get("template")
@@ -294,7 +304,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(STATUS,),
         strategy=with_status(
             defaults=_job_defaults,
-            create=in_order(drop_status, _generate_selector),
+            create=_prepare_for_create,
             validate=_validate_job,
             validate_update=_validate_job_update,
         ),

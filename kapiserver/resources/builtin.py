@@ -65,8 +65,8 @@ _TABLES: tuple[tuple[ResourceDefinition, ...], ...] = (
     coordination.DEFINITIONS,
     node.DEFINITIONS,
     discovery.DEFINITIONS,
-    dynamic_resources.DEFINITIONS,
     flowcontrol.DEFINITIONS,
+    dynamic_resources.DEFINITIONS,
     storagemigration.DEFINITIONS,
 )
 

@@ -10,9 +10,7 @@ from kapiserver.resources.printing import (
     NAME,
     NONE,
     column,
-    dig,
     items,
-    number,
     since,
     text,
     unix_time,
@@ -31,11 +29,12 @@ class Restarts:
         self.last_time = 0.0
 
     def add(self, status: Object) -> None:
-        self.count += number(status, "restartCount")
-        finished = text(status, "lastState", "terminated", "finishedAt")
-        moment = unix_time(finished)
-        if moment is not None and moment > self.last_time:
-            self.last, self.last_time = finished, moment
+        self.count += status.get("restartCount") or 0
+        terminated = (status.get("lastState") or _EMPTY).get("terminated")
+        if terminated:
+            moment = unix_time(terminated.get("finishedAt"))
+            if moment is not None and moment > self.last_time:
+                self.last, self.last_time = terminated["finishedAt"], moment
 
 
 class Summary(NamedTuple):
@@ -45,8 +44,11 @@ class Summary(NamedTuple):
     restarts: Restarts
 
 
-def _has_condition(pod: Object, kind: str) -> bool:
-    for condition in items(pod, "status", "conditions"):
+_EMPTY: Object = {}
+
+
+def _holds(conditions: list[Object], kind: str) -> bool:
+    for condition in conditions:
         if condition.get("type") == kind:
             return bool(condition.get("status") == "True")
     return False
@@ -58,21 +60,22 @@ def _termination(terminated: Object) -> str:
         return str(terminated["reason"])
     if terminated.get("signal"):
         return f"Signal:{terminated['signal']}"
-    return f"ExitCode:{number(terminated, 'exitCode')}"
+    return f"ExitCode:{terminated.get('exitCode', 0)}"
 
 
 def _init_reason(status: Object, sidecar: bool, position: int, total: int) -> str | None:
     """What an init container that has not done its part shows; None when it has."""
-    terminated = dig(status, "state", "terminated")
-    if terminated is not None and number(terminated, "exitCode") == 0:
+    state = status.get("state") or _EMPTY
+    terminated = state.get("terminated")
+    if terminated is not None and not terminated.get("exitCode"):
         return None
     if sidecar and status.get("started") is True:
         return None
     if terminated is not None:
         return "Init:" + _termination(terminated)
-    waiting = text(status, "state", "waiting", "reason")
+    waiting = (state.get("waiting") or _EMPTY).get("reason")
     if waiting and waiting != "PodInitializing":
-        return "Init:" + waiting
+        return f"Init:{waiting}"
     return f"Init:{position}/{total}"
 
 
@@ -82,52 +85,56 @@ def summarize(pod: Object) -> Summary:
     Init containers decide while one of them is unfinished; then the regular ones do, the first
     container's word overruling later ones. Sidecars (init containers that restart) count as
     regular containers in READY and RESTARTS.
+
+    Lists of pods call this for every cell: it reads the dicts directly.
     """
-    reason = text(pod, "status", "reason") or text(pod, "status", "phase")
-    for condition in items(pod, "status", "conditions"):
-        if condition.get("type") == "PodScheduled" and condition.get("reason") == "SchedulingGated":
+    spec, status = pod.get("spec") or _EMPTY, pod.get("status") or _EMPTY
+    conditions: list[Object] = status.get("conditions") or []
+    reason = status.get("reason") or status.get("phase") or ""
+    for condition in conditions:
+        if condition.get("reason") == "SchedulingGated" and condition["type"] == "PodScheduled":
             reason = "SchedulingGated"
 
-    specs = items(pod, "spec", "initContainers")
-    sidecars = {text(c, "name") for c in specs if c.get("restartPolicy") == "Always"}
-    total = len(items(pod, "spec", "containers")) + len(sidecars)
+    init_specs = spec.get("initContainers") or ()
+    sidecars = {c.get("name") for c in init_specs if c.get("restartPolicy") == "Always"}
+    total = len(spec.get("containers") or ()) + len(sidecars)
     ready = 0
     restarts, sidecar_restarts = Restarts(), Restarts()
 
     initializing = False
-    for position, status in enumerate(items(pod, "status", "initContainerStatuses")):
-        sidecar = text(status, "name") in sidecars
-        restarts.add(status)
+    for position, container in enumerate(status.get("initContainerStatuses") or ()):
+        sidecar = container.get("name") in sidecars
+        restarts.add(container)
         if sidecar:
-            sidecar_restarts.add(status)
-        pending = _init_reason(status, sidecar, position, len(specs))
+            sidecar_restarts.add(container)
+        pending = _init_reason(container, sidecar, position, len(init_specs))
         if pending is not None:
             reason, initializing = pending, True
             break
-        if sidecar and status.get("ready") is True and not dig(status, "state", "terminated"):
+        if sidecar and container.get("ready") is True and container.get("started") is True:
             ready += 1
 
-    if not initializing or _has_condition(pod, "Initialized"):
+    if not initializing or _holds(conditions, "Initialized"):
         restarts = sidecar_restarts
         running = False
-        for status in reversed(items(pod, "status", "containerStatuses")):
-            restarts.add(status)
-            terminated = dig(status, "state", "terminated")
-            waiting = text(status, "state", "waiting", "reason")
+        for container in reversed(status.get("containerStatuses") or ()):
+            restarts.add(container)
+            state = container.get("state") or _EMPTY
+            waiting = (state.get("waiting") or _EMPTY).get("reason")
             if waiting:
                 reason = waiting
-            elif terminated is not None:
-                reason = _termination(terminated)
-            elif status.get("ready") is True and dig(status, "state", "running") is not None:
+            elif state.get("terminated") is not None:
+                reason = _termination(state["terminated"])
+            elif container.get("ready") is True and state.get("running") is not None:
                 running = True
                 ready += 1
         if reason == "Completed" and running:
-            reason = "Running" if _has_condition(pod, "Ready") else "NotReady"
+            reason = "Running" if _holds(conditions, "Ready") else "NotReady"
 
-    if dig(pod, "metadata", "deletionTimestamp"):
-        if text(pod, "status", "reason") == "NodeLost":
+    if (pod.get("metadata") or _EMPTY).get("deletionTimestamp"):
+        if status.get("reason") == "NodeLost":
             reason = "Unknown"
-        elif text(pod, "status", "phase") not in ("Succeeded", "Failed"):
+        elif status.get("phase") not in ("Succeeded", "Failed"):
             reason = "Terminating"
     return Summary(ready, total, reason, restarts)
 
@@ -157,7 +164,8 @@ def _readiness_gates(pod: Object, now: float) -> str:
     gates = items(pod, "spec", "readinessGates")
     if not gates:
         return NONE
-    passed = sum(_has_condition(pod, text(gate, "conditionType")) for gate in gates)
+    conditions = items(pod, "status", "conditions")
+    passed = sum(_holds(conditions, text(gate, "conditionType")) for gate in gates)
     return f"{passed}/{len(gates)}"
 
 

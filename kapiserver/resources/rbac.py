@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import Group
-from kapiserver.resources.definition import Column, Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import (
+    Column,
+    Object,
+    ResourceDefinition,
+    Validate,
+    WriteContext,
+)
 from kapiserver.resources.field_errors import invalid, not_supported, required
 from kapiserver.resources.names import path_segment
 from kapiserver.resources.printing import AGE, NAME, PLAIN, Cell, column, dig, items, text
@@ -25,46 +31,68 @@ def _binding_defaults(obj: Object, context: WriteContext) -> None:
             set_default(subject, "apiGroup", GROUP_NAME)
 
 
-def _validate_rules(obj: Object, context: WriteContext) -> Sequence[Cause]:
+def _validate_rules(*, namespaced: bool) -> Validate:
+    def validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+        return [
+            cause
+            for position, rule in enumerate(items(obj, "rules"))
+            for cause in _check_rule(rule, f"rules[{position}]", namespaced=namespaced)
+        ]
+
+    return validate
+
+
+def _check_rule(rule: Object, here: str, *, namespaced: bool) -> list[Cause]:
     found: list[Cause] = []
-    for position, rule in enumerate(items(obj, "rules")):
-        here = f"rules[{position}]"
-        if not rule.get("verbs"):
-            found.append(required(f"{here}.verbs", "verbs must contain at least one value"))
-        if rule.get("nonResourceURLs"):
-            if context.namespace:
-                found.append(
-                    Cause(
-                        "FieldValueInvalid",
-                        "Invalid value: namespaced rules cannot apply to non-resource URLs",
-                        f"{here}.nonResourceURLs",
-                    )
+    if not rule.get("verbs"):
+        found.append(required(f"{here}.verbs", "verbs must contain at least one value"))
+    urls = rule.get("nonResourceURLs")
+    if urls:
+        if namespaced:
+            found.append(
+                invalid(
+                    f"{here}.nonResourceURLs",
+                    urls,
+                    "namespaced rules cannot apply to non-resource URLs",
                 )
-            continue
-        if not rule.get("apiGroups"):
-            found.append(
-                required(f"{here}.apiGroups", "resource rules must supply at least one api group")
             )
-        if not rule.get("resources"):
+        if rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
             found.append(
-                required(f"{here}.resources", "resource rules must supply at least one resource")
+                invalid(
+                    f"{here}.nonResourceURLs",
+                    urls,
+                    "rules cannot apply to both regular resources and non-resource URLs",
+                )
             )
+        return found
+    if not rule.get("apiGroups"):
+        found.append(
+            required(f"{here}.apiGroups", "resource rules must supply at least one api group")
+        )
+    if not rule.get("resources"):
+        found.append(
+            required(f"{here}.resources", "resource rules must supply at least one resource")
+        )
     return found
 
 
-def _validate_binding(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    found: list[Cause] = []
-    role = obj.get("roleRef") or {}
-    if role.get("apiGroup") != GROUP_NAME:
-        found.append(not_supported("roleRef.apiGroup", role.get("apiGroup", ""), (GROUP_NAME,)))
-    kinds = ("Role", "ClusterRole") if context.namespace else ("ClusterRole",)
-    if role.get("kind") not in kinds:
-        found.append(not_supported("roleRef.kind", role.get("kind", ""), kinds))
-    if not role.get("name"):
-        found.append(required("roleRef.name"))
-    for position, subject in enumerate(items(obj, "subjects")):
-        found += _check_subject(subject, f"subjects[{position}]")
-    return found
+def _validate_binding(*, namespaced: bool) -> Validate:
+    kinds = ("Role", "ClusterRole") if namespaced else ("ClusterRole",)
+
+    def validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+        found: list[Cause] = []
+        role = obj.get("roleRef") or {}
+        if role.get("apiGroup") != GROUP_NAME:
+            found.append(not_supported("roleRef.apiGroup", role.get("apiGroup", ""), (GROUP_NAME,)))
+        if role.get("kind") not in kinds:
+            found.append(not_supported("roleRef.kind", role.get("kind", ""), kinds))
+        if not role.get("name"):
+            found.append(required("roleRef.name"))
+        for position, subject in enumerate(items(obj, "subjects")):
+            found += _check_subject(subject, f"subjects[{position}]")
+        return found
+
+    return validate
 
 
 def _check_subject(subject: Object, here: str) -> list[Cause]:
@@ -121,29 +149,39 @@ _BINDING_COLUMNS: tuple[Column, ...] = (
     ),
 )
 
-_ROLES = without_status(validate=_validate_rules, create_on_update=True)
-_BINDINGS = without_status(
-    defaults=_binding_defaults,
-    validate=_validate_binding,
-    validate_update=_role_stays,
-    create_on_update=True,
-)
 
-
-def _definition(kind: str, plural: str, *, namespaced: bool, binding: bool) -> ResourceDefinition:
+def _role_definition(kind: str, plural: str, *, namespaced: bool) -> ResourceDefinition:
     return RBAC.resource(
         kind,
         plural,
         namespaced=namespaced,
         name_rule=path_segment,
-        strategy=_BINDINGS if binding else _ROLES,
-        columns=_BINDING_COLUMNS if binding else PLAIN,
+        strategy=without_status(
+            validate=_validate_rules(namespaced=namespaced), create_on_update=True
+        ),
+        columns=PLAIN,
+    )
+
+
+def _binding_definition(kind: str, plural: str, *, namespaced: bool) -> ResourceDefinition:
+    return RBAC.resource(
+        kind,
+        plural,
+        namespaced=namespaced,
+        name_rule=path_segment,
+        strategy=without_status(
+            defaults=_binding_defaults,
+            validate=_validate_binding(namespaced=namespaced),
+            validate_update=_role_stays,
+            create_on_update=True,
+        ),
+        columns=_BINDING_COLUMNS,
     )
 
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
-    _definition("ClusterRoleBinding", "clusterrolebindings", namespaced=False, binding=True),
-    _definition("ClusterRole", "clusterroles", namespaced=False, binding=False),
-    _definition("RoleBinding", "rolebindings", namespaced=True, binding=True),
-    _definition("Role", "roles", namespaced=True, binding=False),
+    _binding_definition("ClusterRoleBinding", "clusterrolebindings", namespaced=False),
+    _role_definition("ClusterRole", "clusterroles", namespaced=False),
+    _binding_definition("RoleBinding", "rolebindings", namespaced=True),
+    _role_definition("Role", "roles", namespaced=True),
 )

@@ -25,24 +25,24 @@ def strategy(resource: str) -> Strategy:
     return definition.strategy
 
 
-def context(old: Object | None, subresource: str, namespace: str = "default") -> WriteContext:
-    return WriteContext(JANE, namespace, subresource, dry_run=False, old=old)
+def context(old: Object | None, subresource: str) -> WriteContext:
+    return WriteContext(JANE, "default", subresource, dry_run=False, old=old)
 
 
-def create(resource: str, obj: Object, *, namespace: str = "default") -> Object:
+def create(resource: str, obj: Object) -> Object:
     """Run the hooks of a create, in the write path's order; raises on findings."""
     made = copy.deepcopy(obj)
-    findings = _create(resource, made, namespace)
+    findings = _create(resource, made)
     assert not findings, findings
     return made
 
 
-def refused(resource: str, obj: Object, *, namespace: str = "default") -> list[tuple[str, str]]:
-    return [(c.field, c.message) for c in _create(resource, copy.deepcopy(obj), namespace)]
+def refused(resource: str, obj: Object) -> list[tuple[str, str]]:
+    return [(c.field, c.message) for c in _create(resource, copy.deepcopy(obj))]
 
 
-def _create(resource: str, obj: Object, namespace: str) -> list[Cause]:
-    hooks, told = strategy(resource), context(None, "", namespace)
+def _create(resource: str, obj: Object) -> list[Cause]:
+    hooks, told = strategy(resource), context(None, "")
     for hook in (hooks.defaults, hooks.prepare_for_create):
         if hook is not None:
             hook(obj, told)
@@ -411,6 +411,28 @@ def test_a_job_selects_its_own_pods() -> None:
     assert (spec["completions"], spec["parallelism"], spec["backoffLimit"]) == (1, 1, 6)
 
 
+def test_a_job_without_labels_takes_those_of_its_pods() -> None:
+    made = create("jobs.batch", JOB)
+    assert made["metadata"]["labels"] == made["spec"]["template"]["metadata"]["labels"]
+
+
+def test_rules_of_roles() -> None:
+    urls = {"rules": [{"verbs": ["get"], "nonResourceURLs": ["/logs"]}]}
+    create("clusterroles.rbac.authorization.k8s.io", urls)
+    assert refused("roles.rbac.authorization.k8s.io", urls) == [
+        (
+            "rules[0].nonResourceURLs",
+            'Invalid value: ["/logs"]: namespaced rules cannot apply to non-resource URLs',
+        )
+    ]
+    nothing: Object = {"rules": [{}]}
+    assert [field for field, _ in refused("roles.rbac.authorization.k8s.io", nothing)] == [
+        "rules[0].verbs",
+        "rules[0].apiGroups",
+        "rules[0].resources",
+    ]
+
+
 def test_a_job_must_choose_a_restart_policy() -> None:
     assert refused("jobs.batch", changed(JOB, "spec.template.spec.restartPolicy", None)) == [
         ("spec.template.spec.restartPolicy", 'Required value: valid values: "OnFailure", "Never"')
@@ -561,7 +583,7 @@ def test_a_definition_of_custom_resources_remembers_its_stored_versions() -> Non
 
 def test_all_findings_come_at_once_as_one_answer() -> None:
     bad = {"spec": {"containers": [{"name": "A", "image": ""}], "restartPolicy": "x"}}
-    causes = _create("pods", copy.deepcopy(bad), "default")
+    causes = _create("pods", copy.deepcopy(bad))
     status = Invalid.of("", "Pod", "web", causes).status()
     assert len(status["details"]["causes"]) == 3
     assert status["message"].startswith('Pod "web" is invalid: [')

@@ -117,9 +117,8 @@ def build(name: str, schema: Mapping[str, Any]) -> Node:
         return Node(form, go_name(name))
     node = parse(schema)
     node.go_type = go_name(name)
-    for (owner, field), default in DECLARED.items():
-        if owner == name and field in node.fields:
-            node.fields[field].default = default
+    for field, below in node.fields.items():
+        below.default = DECLARED.get((name, field), below.default)
     if node.form is Form.OBJECT:
         node.form = Form.STRUCT  # a definition without properties is an empty struct
     return node

@@ -48,6 +48,10 @@ class SchemaSet:
     def __contains__(self, name: object) -> bool:
         return name in self._file or name in self._added
 
+    def is_added(self, name: str) -> bool:
+        """Whether the definition came at run time: of a custom resource."""
+        return name in self._added
+
     def definition(self, name: str) -> dict[str, Any]:
         """A fresh copy of a definition in OpenAPI v2 form, descriptions included."""
         added = self._added.get(name)

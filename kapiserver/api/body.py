@@ -76,7 +76,7 @@ def duplicate_fields(body: bytes) -> list[str]:
         built = dict(pairs)
         if len(built) != len(pairs):
             seen: set[str] = set()
-            twice = []
+            twice: list[str] = []
             for key, _ in pairs:
                 (twice.append if key in seen else seen.add)(key)
             repeated[id(built)] = list(dict.fromkeys(twice))

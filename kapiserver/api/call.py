@@ -10,6 +10,8 @@ from kapiserver.admission.chain import Attributes as AdmissionAttributes
 from kapiserver.api.scope import Scope, Scopes
 from kapiserver.errors import NotFound
 from kapiserver.pipeline.context import RequestContext
+from kapiserver.pipeline.request_info import RequestInfo
+from kapiserver.request import Connection, Request, UserInfo
 from kapiserver.resources.definition import Object, WriteContext
 
 
@@ -20,6 +22,21 @@ class Services:
     scopes: Scopes
     admission: AdmissionChain
     lifetimes: Mapping[str, int] = field(default_factory=dict)
+
+
+def internal_call(
+    services: Services, scope: Scope, user: UserInfo, verb: str, namespace: str, name: str
+) -> Call:
+    """A call that the server makes itself (controllers): no client, no body, no stages."""
+    info = RequestInfo("", verb, {})
+    info.is_resource_request = True
+    info.group, info.version = scope.group, scope.version.name
+    info.resource, info.namespace, info.name = scope.resource, namespace, name
+    info.parts = (scope.resource, name) if name else (scope.resource,)
+    request = Request("", "", b"", (), Connection(None, None, None), "", None)
+    context = RequestContext(request, info)
+    context.user = user
+    return Call(services, context, scope)
 
 
 class Call:

@@ -6,7 +6,7 @@ Server-side apply has its content type reserved here and answers 415 until it ex
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -65,8 +65,35 @@ async def patch(call: Call) -> Response:
 
 async def read_patch(call: Call) -> tuple[Build, WriteOptions]:
     """The patch in the body as a function on the served version of the object."""
-    context = call.context
-    content_type = media_type(context.request.header(b"content-type"))
+    options = write_options(call.context.query, "PatchOptions")
+    body = await _read_body(call, options)
+    apply = _application(call, body.content_type)
+
+    def build(current: Object) -> Object:
+        patched = apply(current, orjson.loads(body.text))
+        return _checked(call, patched, options.field_validation, body.duplicates)
+
+    return build, options
+
+
+async def parse_plain_patch(call: Call, options: WriteOptions) -> Callable[[Any], Any]:
+    """The patch in the body as a function on a document that has no schema here (Scale)."""
+    body = await _read_body(call, options)
+    if body.content_type == JSON_PATCH:
+        return lambda document: _apply_json_patch(document, orjson.loads(body.text))
+    return lambda document: merge_patch.apply(document, orjson.loads(body.text))
+
+
+class _Body(NamedTuple):
+    content_type: str
+    text: bytes
+    duplicates: list[str]
+
+
+async def _read_body(call: Call, options: WriteOptions) -> _Body:
+    """A body that is a patch of a known type."""
+    request = call.context.request
+    content_type = media_type(request.header(b"content-type"))
     if content_type not in PATCH_TYPES:
         raise unsupported(PATCH_TYPES)
     if content_type == APPLY_PATCH:
@@ -74,28 +101,21 @@ async def read_patch(call: Call) -> tuple[Build, WriteOptions]:
             "server-side apply is not available on this server - accepted media types include: "
             + ", ".join(PATCH_TYPES[:-1])
         )
-    body = await context.request.body(BODY_LIMIT)
-    options = write_options(context.query, "PatchOptions")
+    text = await request.body(BODY_LIMIT)
     try:
-        parsed = parse_body(body, JSON, strict=options.field_validation != IGNORE)
+        parsed = parse_body(text, JSON, strict=options.field_validation != IGNORE)
     except BodyError as error:
         raise BadRequest(f"error decoding patch: {error}") from error
     duplicates = parsed.duplicates
     if content_type == JSON_PATCH:
         _check_operations(parsed.value)
-        duplicates = [f"json patch {text}" for text in duplicates]
+        duplicates = [f"json patch {finding}" for finding in duplicates]
     elif not isinstance(parsed.value, dict):
         raise BadRequest(
             f"error decoding patch: json: cannot unmarshal {kind_name(parsed.value)} into Go value "
             "of type map[string]interface {}"
         )
-    apply = _application(call, content_type)
-
-    def build(current: Object) -> Object:
-        patched = apply(current, orjson.loads(body))
-        return _checked(call, patched, options.field_validation, duplicates)
-
-    return build, options
+    return _Body(content_type, text, duplicates)
 
 
 def _application(call: Call, content_type: str) -> Callable[[Object, Any], Any]:

@@ -60,8 +60,19 @@ def test_resource_paths(method: str, path: str, query: str, expected: str) -> No
 
 @pytest.mark.parametrize(
     "path",
-    "/ /api /api/v1 /apis /apis/apps /apis/apps/v1 /healthz /version /readyz/ping /apidocs/a/b/c "
-    "/api/v1//pods".split(),
+    [
+        "/",
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/apis/apps",
+        "/apis/apps/v1",
+        "/healthz",
+        "/version",
+        "/readyz/ping",
+        "/apidocs/a/b/c",
+        "/api/v1//pods",
+    ],
 )
 def test_other_paths_keep_the_http_method_as_verb(path: str) -> None:
     info = parse("GET", path)

@@ -1,0 +1,128 @@
+"""From a resource request to the verb that answers it.
+
+In: a request context that has passed the stages. Out: a `Response`, at once where nothing has to
+be waited for (`answer_now`), or in time (`answer`). What does not exist is 404, what exists but
+cannot be asked for that way is 405. No kind is known here: exceptions to the generic verbs are in
+tables, keyed by resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from kapiserver.api import get, subresources
+from kapiserver.api.call import Call, Services
+from kapiserver.api.create import create
+from kapiserver.api.delete import delete
+from kapiserver.api.deletecollection import delete_collection
+from kapiserver.api.list import list_now, list_objects
+from kapiserver.api.patch import patch
+from kapiserver.api.scope import Scope
+from kapiserver.api.update import update
+from kapiserver.api.watch import watch
+from kapiserver.errors import MethodNotAllowed
+from kapiserver.pipeline.context import RequestContext
+from kapiserver.pipeline.dispatcher import PathNotFound
+from kapiserver.request import Response
+from kapiserver.resources.definition import Subresource
+
+Verb = Callable[[Call], Awaitable[Response]]
+
+VERBS: dict[str, Verb] = {
+    "create": create,
+    "delete": delete,
+    "deletecollection": delete_collection,
+    "get": get.get,
+    "list": list_objects,
+    "patch": patch,
+    "update": update,
+    "watch": watch,
+}
+_NAMED = frozenset(["get", "update", "patch", "delete"])
+_ACROSS_NAMESPACES = frozenset(["list", "watch"])
+
+
+class ResourceRouter:
+    """`virtual`: who answers for resources that are computed, by qualified resource name."""
+
+    def __init__(self, services: Services, virtual: Mapping[str, Verb] | None = None) -> None:
+        self._services = services
+        self._virtual = dict(virtual or {})
+
+    def answer_now(self, context: RequestContext) -> Response | None:
+        info = context.info
+        if info.subresource or info.verb not in ("get", "list"):
+            return None
+        scope = self._scope(context)
+        if scope.definition.virtual or info.verb not in scope.definition.verbs:
+            return None
+        self._check_place(context, scope)
+        call = Call(self._services, context, scope)
+        self._announce(call)
+        return get.get_now(call) if info.verb == "get" else list_now(call)
+
+    async def answer(self, context: RequestContext) -> Response:
+        scope = self._scope(context)
+        self._check_place(context, scope)
+        verb = self._verb(context, scope)
+        call = Call(self._services, context, scope)
+        self._announce(call)
+        return await verb(call)
+
+    def _scope(self, context: RequestContext) -> Scope:
+        info = context.info
+        scope = self._services.scopes.lookup(info.group, info.version, info.resource)
+        if scope is None:
+            raise PathNotFound()
+        return scope
+
+    def _check_place(self, context: RequestContext, scope: Scope) -> None:
+        """Cluster-scoped resources are not below a namespace (CVE-2019-11247), others must be."""
+        info = context.info
+        if info.in_namespace and not scope.definition.namespaced:
+            raise PathNotFound()
+        if scope.definition.namespaced and not info.in_namespace:
+            if len(info.parts) > 1:
+                raise PathNotFound()
+            if info.verb not in _ACROSS_NAMESPACES:
+                raise MethodNotAllowed()
+
+    def _verb(self, context: RequestContext, scope: Scope) -> Verb:
+        info, definition = context.info, scope.definition
+        if info.subresource:
+            return self._subresource_verb(context, scope)
+        if len(info.parts) > 2:
+            raise PathNotFound()
+        verb = VERBS.get(info.verb)
+        if verb is None or info.verb not in definition.verbs:
+            raise MethodNotAllowed()
+        if (len(info.parts) == 2) != (info.verb in _NAMED) and info.verb != "watch":
+            raise MethodNotAllowed()
+        if definition.virtual:
+            virtual = self._virtual.get(definition.resource)
+            if virtual is None:
+                raise MethodNotAllowed()
+            return virtual
+        return verb
+
+    def _subresource_verb(self, context: RequestContext, scope: Scope) -> Verb:
+        info, definition = context.info, scope.definition
+        found = definition.subresource(info.subresource)
+        if found is None or (len(info.parts) > 3 and not _is_proxy(found)):
+            raise PathNotFound()
+        if info.verb not in found.verbs:
+            raise MethodNotAllowed()
+        own = subresources.HANDLERS.get((definition.resource, found.name))
+        own = own or subresources.HANDLERS.get(("", found.name))
+        if own is not None:
+            return own
+        if found.kind in ("", definition.kind):
+            return VERBS[info.verb]  # another way to write the object; hooks see which
+        raise MethodNotAllowed()
+
+    def _announce(self, call: Call) -> None:
+        call.context.warn(call.scope.version.deprecated)
+
+
+def _is_proxy(subresource: Subresource) -> bool:
+    return subresource.name == "proxy"

@@ -1,0 +1,72 @@
+"""The pipeline put together: every stage that a request passes, in order, in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kapiserver.admission.chain import AdmissionChain, Plugin
+from kapiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from kapiserver.api import version
+from kapiserver.api.call import Services
+from kapiserver.api.discovery import Discovery
+from kapiserver.api.health import Health
+from kapiserver.api.paths import PathHandler, Paths, by_segments
+from kapiserver.api.router import ResourceRouter, Verb
+from kapiserver.api.scope import Scopes
+from kapiserver.audit.stage import Audit, Sink
+from kapiserver.authn.authenticator import Authentication, Authenticator
+from kapiserver.authz.authorizer import Authorization, Authorizer
+from kapiserver.pipeline.dispatcher import PipelineDispatcher
+from kapiserver.pipeline.stage import Stage
+
+# Events are for looking at, not for keeping.
+DEFAULT_LIFETIMES = {"events": 3600, "events.events.k8s.io": 3600}
+
+
+def make_services(
+    scopes: Scopes,
+    *,
+    plugins: Sequence[Plugin] = (),
+    lifetimes: Mapping[str, int] = DEFAULT_LIFETIMES,
+) -> Services:
+    """What the verbs share. `plugins` run after NamespaceLifecycle."""
+    lifecycle = NamespaceLifecycle(lambda: scopes.stored("", "namespaces").objects)
+    return Services(scopes, AdmissionChain([lifecycle, *plugins]), lifetimes)
+
+
+def make_dispatcher(
+    services: Services,
+    *,
+    authenticators: Sequence[Authenticator],
+    authorizer: Authorizer,
+    health: Health,
+    audit_sinks: Sequence[Sink] = (),
+    virtual: Mapping[str, Verb] | None = None,
+    more_paths: Mapping[str, PathHandler] | None = None,
+) -> PipelineDispatcher:
+    stages: list[Stage] = [
+        Authentication(authenticators),
+        Audit(audit_sinks),
+        Authorization(authorizer),
+    ]
+    registry = services.scopes.registry
+    discovery = by_segments(Discovery(registry).respond)
+    handlers: dict[str, PathHandler] = {
+        "api": discovery,
+        "apis": discovery,
+        "healthz": health.respond,
+        "livez": health.respond,
+        "readyz": health.respond,
+        "version": version.respond,
+        **(more_paths or {}),
+    }
+
+    def listed() -> list[str]:
+        paths = [f"/{name}" for name in handlers]
+        for group in registry.groups():
+            base = f"/apis/{group}" if group else "/api"
+            paths += [base] if group else []
+            paths += [f"{base}/{version}" for version in registry.group_versions(group)]
+        return paths
+
+    return PipelineDispatcher(stages, ResourceRouter(services, virtual), Paths(handlers, listed))

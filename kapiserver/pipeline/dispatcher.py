@@ -1,0 +1,172 @@
+"""The life of a request: parse, pass the stages, be answered. The only place that knows the order.
+
+In: what the front end hands over. Out: a Response for every request: errors become answers here
+and nowhere else. `fast` does the same as `handle` where nothing has to be waited for, without a
+task; when it cannot, nothing has happened and `handle` starts over.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import orjson
+import trio
+
+from kapiserver.errors import ApiError, BadRequest, InternalError, NotFound, Timeout
+from kapiserver.pipeline.context import RequestContext, warning_header
+from kapiserver.pipeline.query import first
+from kapiserver.pipeline.request_info import parse
+from kapiserver.pipeline.stage import Stage
+from kapiserver.request import Request, Response
+
+log = logging.getLogger(__name__)
+
+# How long a request that is no watch may take, and the most that ?timeout= can ask for.
+REQUEST_SECONDS = 60.0
+
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:ms|[smh]))+")
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?)(ms|[smh])")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+_JSON = (b"content-type", b"application/json")
+_PRIVATE = (b"cache-control", b"no-cache, private")
+
+
+class PathNotFound(NotFound):
+    """Nothing is served at a path at all: upstream answers in plain text there."""
+
+    def __init__(self) -> None:
+        super().__init__("404 page not found")
+
+
+class Resources(Protocol):
+    """Answers resource requests."""
+
+    def answer_now(self, context: RequestContext) -> Response | None: ...
+
+    async def answer(self, context: RequestContext) -> Response: ...
+
+
+# Answers a path that is no resource (health, version, discovery), or None: there is no such path.
+PathHandler = Callable[[RequestContext], Response | None]
+
+
+class PipelineDispatcher:
+    """`stages` in the order in which a request passes them."""
+
+    def __init__(self, stages: Sequence[Stage], resources: Resources, paths: PathHandler) -> None:
+        self._stages = tuple(stages)
+        self._resources = resources
+        self._paths = paths
+
+    def fast(self, request: Request) -> Response | None:
+        if request.method not in ("GET", "HEAD"):
+            return None
+        context: RequestContext | None = None
+        passed = 0
+        response: Response | None = None
+        try:
+            context = RequestContext(request, parse(request.method, request.path, request.query))
+            for stage in self._stages:
+                if not stage.check(context):
+                    return None
+                passed += 1
+            if context.info.is_resource_request:
+                response = self._resources.answer_now(context)
+            else:
+                response = self._path(context)
+        except ApiError as error:
+            response = error_answer(error)
+        except Exception:  # noqa: BLE001  a bug must cost one request, not the connection
+            response = self._bug(request)
+        finally:
+            if context is not None:
+                self._leave(context, passed, response)
+        return None if response is None else _finished(context, response)
+
+    async def handle(self, request: Request) -> Response:
+        context: RequestContext | None = None
+        passed = 0
+        response: Response | None = None
+        try:
+            context = RequestContext(request, parse(request.method, request.path, request.query))
+            for stage in self._stages:
+                if not stage.check(context):
+                    await stage.wait(context)
+                passed += 1
+            response = await self._answer(context)
+        except ApiError as error:
+            response = error_answer(error)
+        except Exception:  # noqa: BLE001  a bug must cost one request, not the server
+            response = self._bug(request)
+        finally:
+            if context is not None:
+                self._leave(context, passed, response)
+        return _finished(context, response)
+
+    async def _answer(self, context: RequestContext) -> Response:
+        if not context.info.is_resource_request:
+            return self._path(context)
+        try:
+            with trio.fail_after(_time_limit(context)):
+                return await self._resources.answer(context)
+        except trio.TooSlowError as error:
+            raise Timeout(
+                "Timeout: request did not complete within the allotted timeout; if it was a write, "
+                "its outcome is unknown"
+            ) from error
+
+    def _path(self, context: RequestContext) -> Response:
+        response = self._paths(context)
+        if response is None:
+            raise PathNotFound()
+        return response
+
+    def _leave(self, context: RequestContext, passed: int, response: Response | None) -> None:
+        for stage in reversed(self._stages[:passed]):
+            stage.done(context, response)
+
+    def _bug(self, request: Request) -> Response:
+        log.exception("unexpected failure in %s %s", request.method, request.path)
+        error = InternalError(
+            "Internal error occurred: the request failed in a way that is not foreseen; the "
+            "server's log says more"
+        )
+        return error_answer(error)
+
+
+def _time_limit(context: RequestContext) -> float:
+    text = first(context.query, "timeout")
+    if not text:
+        return REQUEST_SECONDS
+    if not _DURATION.fullmatch(text):
+        raise BadRequest("invalid timeout specified in the request URL")
+    parts = _DURATION_PART.findall(text)
+    seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    return min(seconds, REQUEST_SECONDS) or REQUEST_SECONDS
+
+
+def error_answer(error: ApiError) -> Response:
+    headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
+    if isinstance(error, PathNotFound):
+        plain = (b"content-type", b"text/plain; charset=utf-8")
+        nosniff = (b"x-content-type-options", b"nosniff")
+        return Response(404, [plain, nosniff, *headers], b"404 page not found\n")
+    if error.retry_after:
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+    return Response(error.code, [_JSON, *headers], orjson.dumps(error.status()))
+
+
+def _finished(context: RequestContext | None, response: Response) -> Response:
+    """The headers that every answer has."""
+    headers = response.headers
+    if not any(name == b"cache-control" for name, _ in headers):
+        headers.append(_PRIVATE)
+    if context is not None:
+        headers.append((b"audit-id", context.audit_id))
+        for text in context.warnings:
+            headers.append((b"warning", warning_header(text)))
+    return response

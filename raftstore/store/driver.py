@@ -35,31 +35,45 @@ class Driver:
         self._after_turn = after_turn
         self._wake = trio.Event()
         self._dirty = trio.Event()
+        self._asleep_until = 0.0
+        self._turning = False
         self._syncer = trio.CapacityLimiter(1)  # other users of threads must not delay a sync
         self._snapshot_thread = trio.CapacityLimiter(1)
         self.syncs = 0
 
     def wake(self) -> None:
-        """There is something for the core to do: run it in the next pass of the scheduler."""
+        """There is something for the core to do: run it in the next pass of the scheduler, together
+        with whatever else arrives in this one."""
         self._wake.set()
+
+    def turn(self) -> None:
+        """Run the core now. For inputs that come alone and that somebody waits for."""
+        self._turn()
+        if self._core.more_work or self._core.next_deadline() < self._asleep_until:
+            self._wake.set()
+
+    def _turn(self) -> None:
+        if self._turning:
+            return  # an earlier turn raised: the node is ending, and that was its last one
+        self._turning = True
+        self._before_turn()
+        self._core.tick()
+        self._after_turn()
+        if self._wal.dirty:
+            self._dirty.set()
+        self._turning = False
 
     async def run_core(self) -> None:
         core = self._core
         while True:
             self._wake = trio.Event()
-            self._before_turn()
-            core.tick()
-            self._after()
+            self._turn()
             if core.more_work:
                 await trio.lowlevel.checkpoint()
             else:
-                with trio.move_on_at(core.next_deadline()):
+                self._asleep_until = core.next_deadline()
+                with trio.move_on_at(self._asleep_until):
                     await self._wake.wait()
-
-    def _after(self) -> None:
-        self._after_turn()
-        if self._wal.dirty:
-            self._dirty.set()
 
     async def sync_log(self) -> None:
         wal = self._wal
@@ -71,8 +85,7 @@ class Driver:
                 wal.done(batch)
                 self.syncs += 1
                 self._core.wal_synced()
-                self._after()
-                self.wake()
+                self.turn()
 
     async def work_on_snapshots(self) -> None:
         """Small steps, each followed by a pause as long as the step took: a snapshot takes at most
@@ -85,8 +98,7 @@ class Driver:
             if job is not None:
                 await trio.to_thread.run_sync(job.run, limiter=self._snapshot_thread)
                 core.job_done(job)
-                self._after()
-                self.wake()
+                self.turn()
             elif more:
                 await trio.sleep(trio.current_time() - started)
             else:

@@ -143,7 +143,9 @@ class Node:
                 self._heard_hash(peer_id, message["index"], message["hash"])
             else:
                 self.core.receive(peer_id, message)
-        self.driver.wake()
+
+    def received(self) -> None:
+        self.driver.turn()
 
     # -- hashes of the state ------------------------------------------------------------------
 

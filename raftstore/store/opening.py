@@ -102,6 +102,7 @@ async def open_store(config: StoreConfig) -> AsyncIterator[Store]:
             nursery.start_soon(node.driver.sync_log)
             nursery.start_soon(node.driver.work_on_snapshots)
             nursery.start_soon(node.proposals.repeat)
+            nursery.start_soon(node.proposals.expire)
             nursery.start_soon(compact, node)
             nursery.start_soon(reclaim, node)
             nursery.start_soon(set_quota, node)
@@ -110,10 +111,10 @@ async def open_store(config: StoreConfig) -> AsyncIterator[Store]:
             yield Store(node, disk)
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        error = _only(group)
+        error = _reason(group)
         if isinstance(error, StoreError):
             ending = error
-        raise error from error.__cause__
+        raise error from (error.__cause__ if _leaves(group) == [error] else group)
     finally:
         if node is not None:
             node.close(ending)
@@ -139,8 +140,16 @@ def _core(config: StoreConfig, node: Node) -> RaftCore:
     )
 
 
-def _only(error: BaseException) -> BaseException:
-    """The one error inside of nested groups; the group if there are several."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for part in error.exceptions for leaf in _leaves(part)]
+    return [error]
+
+
+def _reason(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to end with; if several parts failed, one of ours if there is one."""
+    leaves = _leaves(group)
+    leaves.sort(
+        key=lambda leaf: (isinstance(leaf, trio.Cancelled), not isinstance(leaf, StoreError))
+    )
+    return leaves[0]

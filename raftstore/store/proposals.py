@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import trio
@@ -62,15 +63,22 @@ class Waiter:
 
 
 class _Proposal(Waiter):
-    __slots__ = ("command", "id", "open_attempts", "refusal", "tried_at")
+    __slots__ = ("command", "deadline", "id", "open_attempts", "refusal", "tried_at")
 
-    def __init__(self, proposal_id: bytes, command: bytes) -> None:
+    def __init__(self, proposal_id: bytes, command: bytes, now: float, deadline: float) -> None:
         super().__init__()
         self.id = proposal_id
         self.command = command
+        self.deadline = deadline
+        self.tried_at = now
         self.open_attempts = 0  # attempts that may have reached a leader's log
-        self.tried_at = 0.0
         self.refusal: StoreError | None = None  # of the last attempt
+
+    def verdict(self) -> StoreError:
+        """What to say at the deadline."""
+        if self.open_attempts:
+            return Unknown("no result in time; the proposal may have been applied, or may be later")
+        return self.refusal or NoLeader("no leader in time")
 
 
 class Proposals:
@@ -83,6 +91,8 @@ class Proposals:
         self._propose: Propose | None = None
         self._wake: Callable[[], None] = lambda: None
         self._closed: StoreError | None = None
+        self._next_deadline = inf  # not later than the first deadline of those waiting
+        self._sooner = trio.Event()
 
     def connect(self, propose: Propose, wake: Callable[[], None]) -> None:
         """Give the core's `propose`, and what makes the core run soon."""
@@ -94,6 +104,22 @@ class Proposals:
 
     async def run(self, payload: Payload, timeout: float) -> Any:
         """Propose and wait for the result. Raises what the machine or the core refused it with."""
+        try:
+            proposal = self._admit(payload, timeout)
+        except StoreError:
+            await trio.lowlevel.checkpoint()  # a caller that tries again must not block the loop
+            raise
+        try:
+            self._attempt(proposal)
+            result = await proposal.wait()
+        finally:
+            self._waiting.pop(proposal.id, None)
+        if isinstance(result, StoreError):
+            await trio.lowlevel.checkpoint()
+            raise result
+        return result
+
+    def _admit(self, payload: Payload, timeout: float) -> _Proposal:
         if self._closed is not None:
             raise Closed(str(self._closed))
         if len(self._waiting) >= self._max_waiting:
@@ -105,26 +131,16 @@ class Proposals:
             raise RequestTooLarge(
                 f"the command has {len(command)} bytes, the limit is {self._max_bytes}"
             )
-        proposal = self._waiting[proposal_id] = _Proposal(proposal_id, command)
-        try:
-            with trio.move_on_after(timeout):
-                self._attempt(proposal)
-                result = await proposal.wait()
-                if isinstance(result, StoreError):
-                    raise result
-                return result
-        finally:
-            self._waiting.pop(proposal_id, None)
-        raise self._verdict(proposal, timeout)
-
-    def _verdict(self, proposal: _Proposal, timeout: float) -> StoreError:
-        if proposal.open_attempts:
-            return Unknown(f"no result within {timeout} s; the proposal may still be applied")
-        return proposal.refusal or NoLeader(f"no leader within {timeout} s")
+        now = trio.current_time()
+        proposal = _Proposal(proposal_id, command, now, now + timeout)
+        self._waiting[proposal_id] = proposal
+        if proposal.deadline < self._next_deadline:
+            self._next_deadline = proposal.deadline
+            self._sooner.set()
+        return proposal
 
     def _attempt(self, proposal: _Proposal) -> None:
         assert self._propose is not None
-        proposal.tried_at = trio.current_time()
         proposal.open_attempts += 1
         self._propose(proposal.command, proposal.id, lambda error: self._refused(proposal, error))
         self._wake()
@@ -144,9 +160,10 @@ class Proposals:
 
     def try_again(self, *, older_than: float = 0.0) -> None:
         """Repeat the attempts that are older than so many seconds."""
-        before = trio.current_time() - older_than
+        now = trio.current_time()
         for proposal in list(self._waiting.values()):
-            if proposal.tried_at <= before and proposal.value is None:
+            if proposal.tried_at <= now - older_than and proposal.value is None:
+                proposal.tried_at = now
                 self._attempt(proposal)
 
     async def repeat(self) -> None:
@@ -154,6 +171,22 @@ class Proposals:
         while True:
             await trio.sleep(RETRY_AFTER / 2)
             self.try_again(older_than=RETRY_AFTER)
+
+    async def expire(self) -> None:
+        """Task: end the waiting at the deadlines. One timer for all of them: a cancel scope for
+        each proposal costs more than all the rest of its way through this room."""
+        while True:
+            self._sooner = trio.Event()
+            with trio.move_on_at(self._next_deadline):
+                await self._sooner.wait()
+                continue
+            now = trio.current_time()
+            self._next_deadline = inf
+            for proposal in self._waiting.values():
+                if proposal.deadline <= now:
+                    proposal.set(proposal.verdict())
+                else:
+                    self._next_deadline = min(self._next_deadline, proposal.deadline)
 
     def close(self, error: StoreError) -> None:
         self._closed = error

@@ -68,6 +68,7 @@ class Reads:
     async def barrier(self, timeout: float) -> None:
         """Return when this node has applied everything that was committed before the call."""
         if len(self._asking) + len(self._asked) >= self._max_waiting:
+            await trio.lowlevel.checkpoint()
             raise Overloaded(f"{self._max_waiting} reads wait for confirmation")
         with trio.move_on_after(timeout):
             while True:

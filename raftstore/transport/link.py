@@ -19,7 +19,8 @@ from raftstore.transport.limits import TransportLimits
 from raftstore.transport.schema import Schema, check_message
 from raftstore.transport.stream import PeerStream
 
-_PING = encode_frame({"type": "ping"})
+_PING_MESSAGE = {"type": "ping"}
+_PING = encode_frame(_PING_MESSAGE)
 
 
 class Link:
@@ -34,6 +35,7 @@ class Link:
         limits: TransportLimits,
         decoder: FrameDecoder,
         on_messages: Callable[[str, list[Message]], None],
+        on_received: Callable[[], None],
     ) -> None:
         self.peer_id = peer_id
         self.boot = boot
@@ -44,6 +46,7 @@ class Link:
         self._limits = limits
         self._decoder = decoder
         self._on_messages = on_messages
+        self._on_received = on_received
         self._queue: list[bytes] = []
         self._queued = 0
         self._unsent = memoryview(b"")
@@ -92,25 +95,37 @@ class Link:
             self.close("the node is stopping")
 
     async def _reader(self) -> None:
-        try:
-            while self.ended is None:
+        while self.ended is None:
+            try:
                 data = await self._stream.receive_some()
-                if not data:
-                    self.close("the peer closed the connection")
-                    return
-                self._last_heard = trio.current_time()
-                self._deliver(self._decoder.feed(data))
-        except (OSError, TransportError, trio.ClosedResourceError) as error:
-            self.close(f"{error}" or type(error).__name__)
+            except (OSError, trio.ClosedResourceError) as error:
+                self.close(f"{error}" or type(error).__name__)
+                return
+            if not data:
+                self.close("the peer closed the connection")
+                return
+            self._last_heard = trio.current_time()
+            try:
+                messages = self._decoder.feed(data)
+            except TransportError as error:
+                self.close(str(error))
+                return
+            self._deliver(messages)
 
     def _deliver(self, messages: list[Message]) -> None:
-        if messages and messages[0] == {"type": "ping"}:
-            messages = [message for message in messages if message["type"] != "ping"]
+        if messages and messages[0] == _PING_MESSAGE:
+            messages = [message for message in messages if message != _PING_MESSAGE]
         if not messages:
             return
-        for message in messages:
-            check_message(self._schema, message)
-        self._on_messages(self.peer_id, messages)
+        try:
+            for message in messages:
+                check_message(self._schema, message)
+            self._on_messages(self.peer_id, messages)
+        except TransportError as error:
+            self.close(str(error))
+            return
+        # Outside of the handler above: what comes of the messages is not this link's fault.
+        self._on_received()
 
     def _write(self) -> None:
         """Write until everything is gone or the kernel is full."""

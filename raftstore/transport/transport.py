@@ -56,7 +56,11 @@ class Receiver(Protocol):
 
     def peer_connected(self, peer_id: str) -> None: ...
     def peer_disconnected(self, peer_id: str) -> None: ...
-    def receive(self, peer_id: str, messages: list[Message]) -> None: ...
+    def receive(self, peer_id: str, messages: list[Message]) -> None:
+        """What arrived together. TransportError: the peer broke the protocol, end its link."""
+
+    def received(self) -> None:
+        """Called after each `receive` that went well."""
 
 
 class PeerStatus(NamedTuple):
@@ -320,6 +324,7 @@ class Transport:
             limits=self._limits,
             decoder=decoder,
             on_messages=self._receiver.receive,
+            on_received=self._receiver.received,
         )
         self._links[peer] = link
         self._gone[peer] = trio.Event()

@@ -47,6 +47,8 @@ class Inbox:
 
     def receive(self, peer_id: str, messages: list[Message]) -> None:
         self.messages += [(peer_id, message) for message in messages]
+
+    def received(self) -> None:
         self._notify()
 
     def _notify(self) -> None:

@@ -1,8 +1,8 @@
 """One client connection, from the TLS handshake to the close.
 
 In: an accepted socket. Out: a protocol (HTTP/1.1 or HTTP/2) fed with what arrives, and the
-deadlines that a connection as a whole must keep. A Hypercorn TCPServer whose stream is our transport; every
-task of the connection lives in its nursery and ends with it.
+deadlines that a connection as a whole must keep. A Hypercorn TCPServer whose stream is our
+transport; every task of the connection lives in its nursery and ends with it.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Front:
         self.state = state
         self.context = WorkerContext(None)
         self.connections: set[ClientConnection] = set()
+        self.open = 0  # accepted and not closed yet, handshakes included
         self.draining = False
 
 
@@ -132,10 +133,10 @@ class ClientConnection(TCPServer):
                 data = await receive()
                 if not data:
                     break
-                await handle(RawData(data))
+                if not self._ending:
+                    await handle(RawData(data))
                 if self._ending:
-                    await self._linger()
-                    break
+                    continue
                 if transport.pending_size > limit:
                     # A client that does not read what it asked for is not listened to either.
                     await transport.drained()
@@ -143,25 +144,22 @@ class ClientConnection(TCPServer):
                     await http.wait_not_full()
         await handle(Closed())
 
-    async def _linger(self) -> None:
-        """Read and drop for a moment: an early close would destroy what the client has not read."""
-        with trio.move_on_after(LINGER):
-            await self.transport.drained()
-            self.transport.end()
-            while await self.transport.receive():
-                pass
+    def end(self, *, linger: bool = False) -> None:
+        """Close once everything written has left. What still arrives is dropped.
 
-    def end(self) -> None:
-        """Close once everything written has left. What still arrives is dropped."""
+        `linger` when the client may be in the middle of sending: closing at once would make the
+        kernel reset the connection and destroy the answer that it has not read yet.
+        """
         if not self._ending:
             self._ending = True
-            self.nursery.start_soon(self._end)
+            self.nursery.start_soon(self._end, linger)
 
-    async def _end(self) -> None:
+    async def _end(self, linger: bool) -> None:
         with trio.move_on_after(self.front.config.write_timeout):
             await self.transport.drained()
-            self.transport.end()
-            await trio.sleep(LINGER)
+            if linger:
+                self.transport.end()
+                await trio.sleep(LINGER)
         self.transport.close()
 
     def kill(self) -> None:

@@ -378,9 +378,9 @@ class H1Protocol(H11Protocol):
         if self._refusal is not None:
             refusal, self._refusal = self._refusal, None
             self._write_refusal(refusal)
-            self.owner.end()
+            self.owner.end(linger=True)
         elif self._last or (self.front.draining and not self._in_head):
-            self.owner.end()
+            self.owner.end(linger=incoming is not None)
 
     def _write_refusal(self, error: ApiError) -> None:
         response = faults.status_answer(error)

@@ -30,6 +30,9 @@ from kapiserver.request import Request, Response
 from . import faults, hpack
 from . import h2frames as wire
 from .h2frames import ConnectionFault, StreamFault, protocol_error, size_error
+from .h2head import Head, read_head, refusal
+from .h2output import BATCH, H2Output
+from .h2reader import SELF_DEPENDENT, FrameReader
 from .h2stream import H2Exchange
 from .limits import AUTHENTICATED, INLINE_REQUESTS, Budget
 
@@ -39,8 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REMEMBERED_RESETS = 512
-MAX_CONTINUATIONS = 32
-OUT_BATCH = 64 * 1024
 LEAVE_DELAY = 1.0
 """Seconds between the two GOAWAYs: streams that the client opened meanwhile are still served."""
 
@@ -55,103 +56,27 @@ class H2Protocol(HypercornH2):
         config = owner.front.config
         self.owner = owner
         self.front = owner.front
-        self.transport = owner.transport
+        self.output = H2Output(owner.transport, config.transport_buffer)
         self.live: dict[int, H2Exchange] = {}
-        self.blocked: dict[int, H2Exchange] = {}
-        self.window = wire.DEFAULT_WINDOW
-        self.max_frame = wire.MAX_FRAME
         self.full = False
         self._initial_window = wire.DEFAULT_WINDOW
         self._decoder = hpack.Decoder(config.max_header_bytes)
-        self._out: list[bytes | memoryview] = []
-        self._out_size = 0
-        self._batching = False
-        self._rest = b""
-        self._preface_seen = False
-        self._settings_seen = False
+        self._reader = FrameReader(config.max_header_bytes)
         self._highest = 0
         self._recv_window = config.connection_window
         self._recv_credit = 0
         self._resets: deque[int] = deque(maxlen=REMEMBERED_RESETS)
         self._reset_budget = Budget(1000, 100.0)
         self._control_budget = Budget(4000, 1000.0)
-        self._block: list[bytes] | None = None  # HEADERS waiting for its CONTINUATIONs
-        self._block_size = 0
-        self._block_stream = 0
-        self._block_end = False
-        self._block_depends_on_itself = False
         self._waiting_since: float | None = trio.current_time()
         self._idle_since = trio.current_time()
         self._inline = 0
         self._stream_limit = min(config.max_streams_unauthenticated, config.max_streams)
         self._authenticated = self._stream_limit == config.max_streams
-        self._forget_table = False
         self._accepting = True  # False after the final GOAWAY
         self._leaving = False
         self._over = False
-        self._resuming = False
         self._settled: trio.Event | None = None
-
-    # Output.
-
-    def emit(self, data: bytes, body: bytes | memoryview = b"") -> None:
-        """Add frames to the next write."""
-        self._out.append(data)
-        self._out_size += len(data)
-        if body:
-            self._out.append(body)
-            self._out_size += len(body)
-
-    def flush(self) -> None:
-        if self._out:
-            data = b"".join(self._out)
-            self._out, self._out_size = [], 0
-            self.transport.write(data)
-
-    def flush_unless_batching(self) -> None:
-        if not self._batching or self._out_size > OUT_BATCH:
-            self.flush()
-
-    @property
-    def congested(self) -> bool:
-        pending = self.transport.pending_size + self._out_size
-        return pending > self.front.config.transport_buffer
-
-    def wait_for_socket(self, exchange: H2Exchange) -> None:
-        """`exchange` goes on when the socket has taken what waits for it."""
-        self.blocked[exchange.sid] = exchange
-        if not self._resuming and not self._over:
-            self._resuming = True
-            self.owner.nursery.start_soon(self._resume)
-
-    async def _resume(self) -> None:
-        try:
-            while self.blocked and not self.transport.broken:
-                self.flush()
-                if self.transport.pending_size:
-                    await self.transport.drained()
-                else:
-                    await trio.lowlevel.checkpoint()
-                if not self._pump_blocked():
-                    break
-        finally:
-            self._resuming = False
-            self.flush()
-
-    def _pump_blocked(self) -> bool:
-        """One frame per stream and turn, until windows or socket are full; was anything sent?"""
-        sent = progress = bool(self.blocked)
-        while progress and not self.congested:
-            progress = False
-            for exchange in list(self.blocked.values()):
-                progress = exchange.pump(frames=1) or progress
-        return sent and self.congested
-
-    def block_prefix(self) -> bytes:
-        if self._forget_table:
-            self._forget_table = False
-            return hpack.FORGET_TABLE
-        return b""
 
     # Input.
 
@@ -165,9 +90,9 @@ class H2Protocol(HypercornH2):
             SettingCodes.MAX_HEADER_LIST_SIZE: config.max_header_bytes,
         }
         more = config.connection_window - wire.DEFAULT_WINDOW
-        self.emit(wire.settings(announced))
-        self.emit(wire.window_update(0, more))
-        self.flush()
+        self.output.emit(wire.settings(announced))
+        self.output.emit(wire.window_update(0, more))
+        self.output.flush()
 
     async def handle(self, event: Event) -> None:
         if not isinstance(event, RawData):
@@ -183,49 +108,25 @@ class H2Protocol(HypercornH2):
             self._fail(ErrorCodes.COMPRESSION_ERROR, str(error))
 
     async def _feed(self, data: bytes) -> None:
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
-        if not self._preface_seen:
-            start = data[: len(wire.PREFACE)]
-            if not wire.PREFACE.startswith(start):
-                raise protocol_error("not an HTTP/2 connection preface")
-            if len(start) < len(wire.PREFACE):
-                self._rest = data
-                return
-            self._preface_seen = True
-            data = data[len(start) :]
-        at, size = 0, len(data)
-        self._batching = True
+        self.output.batching = True
         try:
-            while size - at >= 9:
-                length = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
-                if length > wire.MAX_FRAME:
-                    raise size_error("frame is larger than was agreed")
-                end = at + 9 + length
-                if end > size:
-                    break
-                stream = wire.u31(data[at + 5 : at + 9])
-                self._frame(data[at + 3], data[at + 4], stream, data[at + 9 : end])
-                at = end
+            for kind, flags, stream, payload in self._reader.feed(data):
+                self._frame(kind, flags, stream, payload)
                 if self._inline >= INLINE_REQUESTS:
                     self._inline = 0
-                    self.flush()
+                    self.output.flush()
                     await trio.lowlevel.checkpoint()
                 if self._over:
                     return
         finally:
-            self._batching = False
-            self.flush()
-        self._rest = data[at:]
-        if self._settings_seen and self._block is None:
+            self.output.batching = False
+            self.output.flush()
+        if not self._reader.waiting:
             self._waiting_since = None
+        elif self._waiting_since is None:
+            self._waiting_since = trio.current_time()
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        if self._block is not None and kind != wire.CONTINUATION:
-            raise protocol_error("a header block was interrupted")
-        if not self._settings_seen and kind != wire.SETTINGS:
-            raise protocol_error("the first frame is not SETTINGS")
         if kind == wire.HEADERS:
             self._headers(stream, flags, payload)
         elif kind == wire.DATA:
@@ -234,8 +135,6 @@ class H2Protocol(HypercornH2):
             self._window_update(stream, payload)
         elif kind == wire.RST_STREAM:
             self._rst_stream(stream, payload)
-        elif kind == wire.CONTINUATION:
-            self._continuation(stream, flags, payload)
         else:
             if not self._control_budget.spend(trio.current_time()):
                 raise ConnectionFault(ErrorCodes.ENHANCE_YOUR_CALM, "too many control frames")
@@ -253,34 +152,8 @@ class H2Protocol(HypercornH2):
                 raise protocol_error("clients do not push")
             # Unknown kinds are ignored (section 4.1).
 
-    def _headers(self, stream: int, flags: int, payload: bytes) -> None:
-        if not stream & 1:
-            raise protocol_error("HEADERS on a stream that is not the client's")
-        block, depends_on_itself = wire.field_block(payload, flags, stream)
+    def _headers(self, stream: int, flags: int, block: bytes) -> None:
         end = bool(flags & wire.END_STREAM)
-        if flags & wire.END_HEADERS:
-            self._header_block(stream, block, end, depends_on_itself)
-            return
-        self._block, self._block_size = [block], len(block)
-        self._block_stream, self._block_end = stream, end
-        self._block_depends_on_itself = depends_on_itself
-        self._waiting_since = trio.current_time()
-
-    def _continuation(self, stream: int, flags: int, payload: bytes) -> None:
-        parts = self._block
-        if parts is None or stream != self._block_stream:
-            raise protocol_error("CONTINUATION without its HEADERS")
-        parts.append(payload)
-        self._block_size += len(payload)
-        too_big = self._block_size > self.front.config.max_header_bytes
-        if too_big or len(parts) > MAX_CONTINUATIONS:
-            raise ConnectionFault(ErrorCodes.ENHANCE_YOUR_CALM, "header block is too large")
-        if flags & wire.END_HEADERS:
-            self._block = None
-            depends = self._block_depends_on_itself
-            self._header_block(stream, b"".join(parts), self._block_end, depends)
-
-    def _header_block(self, stream: int, block: bytes, end: bool, bad_priority: bool) -> None:
         too_large = False
         pairs: list[hpack.Pair] = []
         try:
@@ -295,14 +168,14 @@ class H2Protocol(HypercornH2):
             self._highest = stream
             if not self._accepting:
                 return  # above the last stream that our GOAWAY promised
-            if bad_priority:
+            if flags & SELF_DEPENDENT:
                 raise StreamFault(ErrorCodes.PROTOCOL_ERROR, "stream depends on itself")
             if self._decoder.malformed:
                 raise StreamFault(ErrorCodes.PROTOCOL_ERROR, "malformed header")
             if len(self.live) >= self._stream_limit:
                 self._spend_reset()
                 raise StreamFault(ErrorCodes.REFUSED_STREAM, "too many streams")
-            self._request(stream, None if too_large else wire.read_head(pairs), end)
+            self._request(stream, None if too_large else read_head(pairs), end)
         except StreamFault as fault:
             self._reset(stream, fault.code)
 
@@ -318,14 +191,13 @@ class H2Protocol(HypercornH2):
             raise StreamFault(ErrorCodes.PROTOCOL_ERROR, "trailers that end nothing")
         self._end_of_request(exchange)
 
-    def _request(self, stream: int, head: wire.Head | None, end: bool) -> None:
+    def _request(self, stream: int, head: Head | None, end: bool) -> None:
         exchange = H2Exchange(self, stream, self._initial_window)
         exchange.body_done = end
-        refusal: ApiError | None = None
+        error: ApiError | None = None
         facts = self.owner.facts
-        config = self.front.config
         if head is None:
-            refusal = faults.HeadersTooLarge("the request's headers are too large")
+            error = faults.HeadersTooLarge("the request's headers are too large")
             exchange.request = Request("GET", "/", b"", (), facts, "2", None)
         else:
             target = head.target or ("/", b"")
@@ -336,18 +208,11 @@ class H2Protocol(HypercornH2):
             exchange.expected = head.content_length
             if end and head.content_length:
                 raise StreamFault(ErrorCodes.PROTOCOL_ERROR, "body shorter than content-length")
-            if head.method == "CONNECT":
-                refusal = faults.MethodUnsupported("CONNECT is not supported")
-            elif head.path_length > config.max_url_bytes:
-                refusal = faults.UriTooLong("the request URI is too long")
-            elif head.target is None:
-                refusal = faults.NOT_ASCII
-            elif len(head.headers) > config.max_header_count:
-                refusal = faults.HeadersTooLarge("the request has too many headers")
+            error = refusal(head, self.front.config)
         self._inline += 1
         response: Response | None = None
-        if refusal is not None:
-            response = faults.status_answer(refusal)
+        if error is not None:
+            response = faults.status_answer(error)
         elif self.front.app.owns(exchange.request.path):
             exchange.runner = self.front.app.run_exchange
         elif end:
@@ -381,7 +246,7 @@ class H2Protocol(HypercornH2):
         # one upload that nobody reads may not stall the others.
         self._recv_credit += size
         if self._recv_credit >= self.front.config.connection_window // 4:
-            self.emit(wire.window_update(0, self._recv_credit))
+            self.output.emit(wire.window_update(0, self._recv_credit))
             self._recv_window += self._recv_credit
             self._recv_credit = 0
         if not stream or stream > self._highest or not stream & 1:
@@ -424,10 +289,10 @@ class H2Protocol(HypercornH2):
         if not stream:
             if not increment:
                 raise protocol_error("WINDOW_UPDATE of nothing")
-            self.window += increment
-            if self.window > wire.MAX_WINDOW:
+            self.output.window += increment
+            if self.output.window > wire.MAX_WINDOW:
                 raise ConnectionFault(ErrorCodes.FLOW_CONTROL_ERROR, "window too large")
-            self._unblock()
+            self.output.pump_blocked()
             return
         if stream > self._highest:
             raise protocol_error("WINDOW_UPDATE on an idle stream")
@@ -442,10 +307,6 @@ class H2Protocol(HypercornH2):
             self._reset(stream, ErrorCodes.FLOW_CONTROL_ERROR)
         elif exchange.queued:
             exchange.pump()
-
-    def _unblock(self) -> None:
-        if self.blocked:
-            self._pump_blocked()
 
     def _rst_stream(self, stream: int, payload: bytes) -> None:
         if not stream or stream > self._highest:
@@ -469,17 +330,16 @@ class H2Protocol(HypercornH2):
             if payload:
                 raise size_error("SETTINGS acknowledgement with a payload")
             return
-        self._settings_seen = True
         for code, value in wire.parse_settings(payload):
             if code == SettingCodes.INITIAL_WINDOW_SIZE:
                 self._change_windows(value - self._initial_window)
                 self._initial_window = value
             elif code == SettingCodes.MAX_FRAME_SIZE:
-                self.max_frame = min(value, OUT_BATCH)
+                self.output.max_frame = min(value, BATCH)
             elif code == SettingCodes.HEADER_TABLE_SIZE and value < hpack.DEFAULT_TABLE_SIZE:
-                self._forget_table = True
-        self.emit(wire.frame(wire.SETTINGS, wire.ACK, 0, b""))
-        self._unblock()
+                self.output.forget_table = True
+        self.output.emit(wire.frame(wire.SETTINGS, wire.ACK, 0, b""))
+        self.output.pump_blocked()
 
     def _change_windows(self, change: int) -> None:
         for exchange in self.live.values():
@@ -493,7 +353,7 @@ class H2Protocol(HypercornH2):
         if len(payload) != 8:
             raise size_error("PING of a wrong size")
         if not flags & wire.ACK:
-            self.emit(wire.frame(wire.PING, wire.ACK, 0, payload))
+            self.output.emit(wire.frame(wire.PING, wire.ACK, 0, payload))
 
     def _priority(self, stream: int, payload: bytes) -> None:
         if not stream:
@@ -508,12 +368,12 @@ class H2Protocol(HypercornH2):
     def _reset(self, stream: int, code: ErrorCodes) -> None:
         """Refuse one stream; its exchange, if there is one, learns that the client is gone."""
         self._spend_reset()
-        self.emit(wire.rst_stream(stream, code))
+        self.output.emit(wire.rst_stream(stream, code))
         self.remember_reset(stream)
         exchange = self.live.get(stream)
         if exchange is not None:
             exchange.disconnect()
-        self.flush_unless_batching()
+        self.output.flush_unless_batching()
 
     def remember_reset(self, stream: int) -> None:
         """Frames that the client sent before it heard of the reset are ignored."""
@@ -522,22 +382,24 @@ class H2Protocol(HypercornH2):
     def answered(self, exchange: H2Exchange) -> None:
         """The exchange's task is done."""
         self.live.pop(exchange.sid, None)
-        self.blocked.pop(exchange.sid, None)
+        self.output.blocked.pop(exchange.sid, None)
         if not exchange.body_done and not exchange.gone:
             # An early answer: the client need not send the rest (section 8.1).
-            self.emit(wire.rst_stream(exchange.sid, ErrorCodes.NO_ERROR))
+            self.output.emit(wire.rst_stream(exchange.sid, ErrorCodes.NO_ERROR))
             self.remember_reset(exchange.sid)
         self._after_answer(exchange)
         if self._settled is not None:
             self._settled.set()
-        self.flush_unless_batching()
+        self.output.flush_unless_batching()
 
     def _after_answer(self, exchange: H2Exchange) -> None:
         if not self._authenticated:
             if self.owner.facts.memo.get(AUTHENTICATED):
                 self._authenticated = True
                 self._stream_limit = self.front.config.max_streams
-                self.emit(wire.settings({SettingCodes.MAX_CONCURRENT_STREAMS: self._stream_limit}))
+                self.output.emit(
+                    wire.settings({SettingCodes.MAX_CONCURRENT_STREAMS: self._stream_limit})
+                )
             elif exchange.status == _NOT_AUTHENTICATED:
                 self.leave_soon()
         if not self.live:
@@ -547,15 +409,14 @@ class H2Protocol(HypercornH2):
 
     def _fail(self, code: ErrorCodes, why: str) -> None:
         log.debug("HTTP/2 connection from %s: %s", self.owner.client, why)
-        self.emit(wire.goaway(self._highest, code, why))
-        self.flush()
+        self.output.emit(wire.goaway(self._highest, code, why))
+        self.output.flush()
         self._lost()
-        self.owner.end()
+        self.owner.end(linger=True)
 
     def _lost(self) -> None:
         self._over = True
         self._accepting = False
-        self._rest = b""
         for exchange in list(self.live.values()):
             exchange.disconnect()
 
@@ -564,8 +425,8 @@ class H2Protocol(HypercornH2):
         if self._accepting:
             self._accepting = False
             self._leaving = True
-            self.emit(wire.goaway(self._highest, ErrorCodes.NO_ERROR))
-            self.flush_unless_batching()
+            self.output.emit(wire.goaway(self._highest, ErrorCodes.NO_ERROR))
+            self.output.flush_unless_batching()
         if not self.live and not self._over:
             self.owner.end()
 
@@ -576,8 +437,8 @@ class H2Protocol(HypercornH2):
         self._leaving = True
         for exchange in list(self.live.values()):
             exchange.leave()
-        self.emit(wire.goaway(wire.MAX_WINDOW, ErrorCodes.NO_ERROR))
-        self.flush()
+        self.output.emit(wire.goaway(wire.MAX_WINDOW, ErrorCodes.NO_ERROR))
+        self.output.flush()
         self.owner.nursery.start_soon(self._leave_later)
 
     async def _leave_later(self) -> None:

@@ -1,24 +1,21 @@
-"""HTTP/2 frames (RFC 9113): numbers, builders, and the rules for one frame or one request alone.
+"""HTTP/2 frames (RFC 9113): numbers, builders, and the rules for one frame alone.
 
-In: frame payloads and header lists from clients. Out: values, or the error that the RFC names.
-Pure: what depends on the state of a connection is in h2.py.
+In: frame payloads from clients. Out: values, or the error that the RFC names. Pure: what depends on
+the state of a connection is in h2.py.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
-
-from .hpack import Pair
-from .target import Target, parse_target
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 MAX_FRAME = 16384
 MAX_WINDOW = 2**31 - 1
 DEFAULT_WINDOW = 65535
+MAX_CONTINUATIONS = 32
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = 0, 1, 2, 3, 4
 PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 5, 6, 7, 8, 9
@@ -127,70 +124,3 @@ def parse_settings(payload: bytes) -> list[tuple[int, int]]:
         if code == SettingCodes.MAX_FRAME_SIZE and not MAX_FRAME <= value < 2**24:
             raise protocol_error("MAX_FRAME_SIZE out of bounds")
     return values
-
-
-class Head(NamedTuple):
-    """A request head that keeps the rules of section 8.3."""
-
-    method: str
-    target: Target | None
-    """None when the path is not acceptable: answered 400, the stream itself is sound."""
-    path_length: int
-    headers: list[Pair]
-    content_length: int | None
-    expects_continue: bool
-
-
-_CONNECTION_FIELDS = frozenset(
-    (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
-)
-_WATCHED = _CONNECTION_FIELDS | {b"te", b"content-length", b"expect", b"host"}
-_PSEUDO = frozenset((b":method", b":scheme", b":path", b":authority"))
-
-
-def malformed(why: str) -> StreamFault:
-    return StreamFault(ErrorCodes.PROTOCOL_ERROR, why)
-
-
-def read_head(pairs: list[Pair]) -> Head:
-    """The request in a header list; StreamFault when section 8.2 or 8.3 forbids it."""
-    pseudo: dict[bytes, bytes] = {}
-    headers: list[Pair] = []
-    host: bytes | None = None
-    length: int | None = None
-    expects = False
-    for pair in pairs:
-        name = pair[0]
-        if name[0] == 0x3A:  # ":"
-            if headers or name in pseudo or name not in _PSEUDO:
-                raise malformed("pseudo-header out of place")
-            pseudo[name] = pair[1]
-            continue
-        if name in _WATCHED:
-            if name in _CONNECTION_FIELDS or (name == b"te" and pair[1] != b"trailers"):
-                raise malformed("connection-specific header")
-            if name == b"content-length":
-                length = _content_length(pair[1], length)
-            elif name == b"expect":
-                expects = pair[1].lower() == b"100-continue"
-            elif name == b"host":
-                host = pair[1]
-        headers.append(pair)
-    method, path = pseudo.get(b":method"), pseudo.get(b":path")
-    if method == b"CONNECT":
-        return Head("CONNECT", None, 0, headers, None, False)
-    if not method or not path or b":scheme" not in pseudo:
-        raise malformed("pseudo-header missing")
-    authority = pseudo.get(b":authority")
-    if host is None and authority is not None:
-        headers.append((b"host", authority))
-    return Head(method.decode("latin-1"), parse_target(path), len(path), headers, length, expects)
-
-
-def _content_length(value: bytes, before: int | None) -> int:
-    if not value.isdigit() or len(value) > 18:
-        raise malformed("content-length is not a number")
-    length = int(value)
-    if before is not None and before != length:
-        raise malformed("two content-lengths")
-    return length

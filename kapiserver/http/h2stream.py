@@ -42,6 +42,7 @@ class H2Exchange(Exchange):
         "_sid_bytes",
         "expected",
         "local_closed",
+        "output",
         "protocol",
         "queued",
         "recv_credit",
@@ -53,6 +54,7 @@ class H2Exchange(Exchange):
     def __init__(self, protocol: H2Protocol, sid: int, window: int) -> None:
         super().__init__(protocol.front)
         self.protocol = protocol
+        self.output = protocol.output
         self.sid = sid
         self.window = window  # what the client lets us send
         self.recv_window = protocol.front.config.upload_window
@@ -68,16 +70,16 @@ class H2Exchange(Exchange):
     def send_continue(self) -> None:
         if not self.started and not self.gone:
             block = hpack.encode(100, [])
-            self.protocol.emit(header_frames(self.sid, block, False, self.protocol.max_frame))
-            self.protocol.flush()
+            self.output.emit(header_frames(self.sid, block, False, self.output.max_frame))
+            self.output.flush()
 
     def consumed(self, size: int) -> None:
         self.recv_credit += size
         if not self.body_done and self.recv_credit >= self.front.config.upload_window // 2:
-            self.protocol.emit(window_update(self.sid, self.recv_credit))
+            self.output.emit(window_update(self.sid, self.recv_credit))
             self.recv_window += self.recv_credit
             self.recv_credit = 0
-            self.protocol.flush()
+            self.output.flush()
 
     def start(
         self, status: int, headers: Headers, body: bytes, *, end: bool, length: int | None
@@ -96,31 +98,31 @@ class H2Exchange(Exchange):
             own.append((b"content-length", b"%d" % length))
         if not body or self.request.method == "HEAD" or status in BODYLESS:
             body = b""
-        protocol = self.protocol
+        output = self.output
         try:
-            block = protocol.block_prefix() + hpack.encode(status, own)
+            block = output.block_prefix() + hpack.encode(status, own)
         except ValueError:
             log.error("line break in a header of the answer to %s", self.request.path)
             self.status, end, body = 500, True, b""
-            block = protocol.block_prefix() + hpack.encode(500, [])
+            block = output.block_prefix() + hpack.encode(500, [])
         bare = end and not body
-        protocol.emit(header_frames(self.sid, block, bare, protocol.max_frame))
+        output.emit(header_frames(self.sid, block, bare, output.max_frame))
         if bare:
             self._close_local()
         elif body:
             self._enqueue(body)
             self._ending = end
             self.pump()
-        protocol.flush_unless_batching()
+        output.flush_unless_batching()
 
     def fits(self, size: int) -> bool:
         """Could a body of this size go out at once, in one frame?"""
-        protocol = self.protocol
+        output = self.output
         return (
-            size <= protocol.max_frame
+            size <= output.max_frame
             and size <= self.window
-            and size <= protocol.window
-            and not protocol.congested
+            and size <= output.window
+            and not output.congested
         )
 
     def push(self, frame: Frame) -> bool:
@@ -128,21 +130,21 @@ class H2Exchange(Exchange):
             return False
         data = frame.data
         size = len(data)
-        protocol = self.protocol
+        output = self.output
         if self.queued or not self.fits(size):
             if self.queued + size > self.front.config.stream_buffer:
                 return False
             self._enqueue(data)
             self.pump()
             return True
-        protocol.window -= size
+        output.window -= size
         self.window -= size
         self.sent += size
-        protocol.emit(size.to_bytes(3, "big") + _DATA + self._sid_bytes, data)
+        output.emit(size.to_bytes(3, "big") + _DATA + self._sid_bytes, data)
         return True
 
     def flush(self) -> None:
-        self.protocol.flush()
+        self.output.flush()
 
     async def send(self, data: bytes) -> bool:
         for at in range(0, len(data), PIECE):
@@ -150,7 +152,7 @@ class H2Exchange(Exchange):
                 return False
             self._enqueue(data[at : at + PIECE] if len(data) > PIECE else data)
             self.pump()
-            self.protocol.flush()
+            self.output.flush()
             if self.queued > SEND_AHEAD:
                 if not await self._queue_below(SEND_AHEAD):
                     return False
@@ -164,9 +166,9 @@ class H2Exchange(Exchange):
         self._ending = True
         if not self.queued:
             head = b"\x00\x00\x00" + _DATA_END + self._sid_bytes
-            self.protocol.emit(head)
+            self.output.emit(head)
             self._close_local()
-        self.protocol.flush_unless_batching()
+        self.output.flush_unless_batching()
 
     async def flushed(self) -> bool:
         return await self._queue_below(0)
@@ -192,15 +194,15 @@ class H2Exchange(Exchange):
 
     def pump(self, frames: int = 1 << 30) -> bool:
         """Send up to `frames` frames of the queue; was anything sent?"""
-        protocol, queue = self.protocol, self._queue
+        output, queue = self.output, self._queue
         sent = False
         while queue and frames:
-            if protocol.congested:
-                protocol.wait_for_socket(self)
+            if output.congested:
+                output.wait_for_socket(self)
                 break
-            room = min(protocol.max_frame, protocol.window, self.window)
+            room = min(output.max_frame, output.window, self.window)
             if room <= 0:
-                protocol.blocked[self.sid] = self
+                output.blocked[self.sid] = self
                 break
             chunk = queue[0]
             size = len(chunk)
@@ -212,16 +214,16 @@ class H2Exchange(Exchange):
             frames -= 1
             sent = True
             self.queued -= size
-            protocol.window -= size
+            output.window -= size
             self.window -= size
             self.sent += size
             last = self._ending and not queue
             kind = _DATA_END if last else _DATA
-            protocol.emit(size.to_bytes(3, "big") + kind + self._sid_bytes, chunk)
+            output.emit(size.to_bytes(3, "big") + kind + self._sid_bytes, chunk)
             if last:
                 self._close_local()
         if not queue:
-            protocol.blocked.pop(self.sid, None)
+            output.blocked.pop(self.sid, None)
         if sent and self._progress is not None:
             self._progress.set()
         return sent
@@ -234,13 +236,13 @@ class H2Exchange(Exchange):
         if self._queue is not None:
             self._queue.clear()
         self.queued = 0
-        self.protocol.blocked.pop(self.sid, None)
+        self.output.blocked.pop(self.sid, None)
         if self._progress is not None:
             self._progress.set()
 
     def abort(self) -> None:
         if not self.local_closed and not self.gone:
-            self.protocol.emit(rst_stream(self.sid, ErrorCodes.INTERNAL_ERROR))
+            self.output.emit(rst_stream(self.sid, ErrorCodes.INTERNAL_ERROR))
             self.protocol.remember_reset(self.sid)
             self.disconnect()
 

@@ -1,8 +1,7 @@
 """Every bound of the front end, in one place.
 
 In: nothing but numbers that the operator or a test chooses. Out: `FrontEndConfig`, read by all
-other rooms here, and `Budget`, the leaky bucket behind "too much of this is abuse". No bound may exist
-elsewhere as a bare number.
+other rooms here, and `Budget`, the leaky bucket behind "too much of this is abuse".
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The server: sockets, the accept loop, and the orderly end.
 
 In: a dispatcher, a configuration, routes for Quart and a shutdown event. Out: a running server
-whose every task is in one nursery; when `shutdown` is set it stops accepting, ends watches, lets requests
-finish within the grace period, and closes. A port that is taken is known before anything runs
-(`bind`).
+whose every task is in one nursery; when `shutdown` is set it stops accepting, ends watches, lets
+requests finish within the grace period, and closes. A port that is taken is known before anything
+runs (`bind`).
 """
 
 from __future__ import annotations
@@ -136,12 +136,16 @@ async def _run(
 
 async def _accept(front: Front, certificates: CertificateFiles, stream: trio.SocketStream) -> None:
     sock = socket.socket(fileno=stream.socket.detach())
-    if len(front.connections) >= front.config.max_connections:
+    if front.open >= front.config.max_connections:
         sock.close()
         return
-    context = certificates.context(trio.current_time())
-    connection = ClientConnection(front, sock, context)
-    await faults.contain(connection.run, connection)
+    front.open += 1
+    try:
+        context = certificates.context(trio.current_time())
+        connection = ClientConnection(front, sock, context)
+        await faults.contain(connection.run, connection)
+    finally:
+        front.open -= 1
 
 
 async def _check(front: Front) -> None:

@@ -286,6 +286,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             update=_deployment_update,
             validate=_validate_deployment,
             validate_update=_SELECTOR_STAYS,
+            # They are copied to its replica sets.
+            generation_metadata=("annotations",),
         ),
         columns=(
             NAME,

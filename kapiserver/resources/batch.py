@@ -300,6 +300,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     BATCH.resource(
         "Job",
         "jobs",
+        default_propagation="Orphan",
         categories=("all",),
         subresources=(STATUS,),
         strategy=with_status(

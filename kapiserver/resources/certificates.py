@@ -145,6 +145,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             generation=False,
         ),
         columns=PLAIN,
-        fields=_SIGNER_FIELD,
+        fields={
+            **_SIGNER_FIELD,
+            "spec.nodeName": text_at("spec", "nodeName"),
+            "spec.podName": text_at("spec", "podName"),
+        },
     ),
 )

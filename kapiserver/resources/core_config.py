@@ -153,6 +153,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "ServiceAccount",
         "serviceaccounts",
+        returns_deleted=True,
         short=("sa",),
         subresources=(
             Subresource("token", ("create",), "TokenRequest", "authentication.k8s.io", "v1"),

@@ -66,6 +66,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "ResourceQuota",
         "resourcequotas",
+        returns_deleted=True,
         short=("quota",),
         subresources=(STATUS,),
         strategy=with_status(validate_update=_quota_scopes_stay, generation=False),

@@ -245,6 +245,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "Pod",
         "pods",
+        returns_deleted=True,
         short=("po",),
         categories=("all",),
         subresources=(

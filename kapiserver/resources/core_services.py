@@ -243,6 +243,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "Service",
         "services",
+        returns_deleted=True,
         short=("svc",),
         categories=("all",),
         subresources=(Subresource("proxy", PROXY_VERBS, "ServiceProxyOptions"), STATUS),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
-from kapiserver.resources.declare import STATUS
+from kapiserver.resources.declare import STATUS, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import forbidden, required
 from kapiserver.resources.printing import (
@@ -147,8 +147,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "PersistentVolumeClaim",
         "persistentvolumeclaims",
+        returns_deleted=True,
         short=("pvc",),
         subresources=(STATUS,),
+        fields={"name": text_at("metadata", "name")},
         strategy=with_status(
             defaults=_claim_defaults,
             create=_pending,
@@ -179,9 +181,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "PersistentVolume",
         "persistentvolumes",
+        returns_deleted=True,
         namespaced=False,
         short=("pv",),
         subresources=(STATUS,),
+        fields={"name": text_at("metadata", "name")},
         strategy=with_status(
             defaults=_volume_defaults,
             create=in_order(drop_status, _pending),

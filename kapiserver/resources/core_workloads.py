@@ -73,6 +73,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "PodTemplate",
         "podtemplates",
+        returns_deleted=True,
         strategy=without_status(defaults=_pod_template_defaults, generation=True),
         columns=(
             NAME,
@@ -88,6 +89,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "ReplicationController",
         "replicationcontrollers",
+        default_propagation="Orphan",
         short=("rc",),
         categories=("all",),
         subresources=(SCALE, STATUS),

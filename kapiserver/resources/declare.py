@@ -79,6 +79,8 @@ class Group:
         row_conditions: Callable[[Object], list[Object]] | None = None,
         storage_group: str | None = None,
         storage_plural: str | None = None,
+        returns_deleted: bool = False,
+        default_propagation: str = "Background",
         virtual: bool = False,
     ) -> ResourceDefinition:
         """One resource. Without `versions` it has v1 alone."""
@@ -104,6 +106,8 @@ class Group:
             selectable_fields=fields or {},
             storage_group=storage_group,
             storage_plural=storage_plural,
+            returns_deleted=returns_deleted,
+            default_propagation=default_propagation,
             virtual=virtual,
         )
 

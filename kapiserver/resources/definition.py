@@ -108,6 +108,8 @@ class Strategy:
     # client that asks for none. No function: the kind is never deleted gracefully.
     graceful_deletion_seconds: Callable[[Object], int | None] | None = None
     bumps_generation: bool = False  # spec changes increment metadata.generation
+    # metadata fields whose changes count as well
+    generation_metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,11 @@ class ResourceDefinition:
     # where it is stored when that differs from (group, plural): events share one place, etc.
     storage_group: str | None = None
     storage_plural: str | None = None
+    # DELETE answers with the last state of the object, not with a Status
+    returns_deleted: bool = False
+    # what becomes of dependents when a DELETE does not say: Background, Orphan, or "" for kinds
+    # that are never owners, to which policies mean nothing
+    default_propagation: str = "Background"
     # resources that are computed and not stored (tokenreviews, componentstatuses): verbs only
     virtual: bool = False
 

@@ -69,6 +69,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate=_validate,
             validate_update=unchanging("addressType"),
             generation=True,
+            generation_metadata=("labels",),
         ),
         columns=table(
             column("AddressType", value_at("addressType"), "IPv4, IPv6 or FQDN."),

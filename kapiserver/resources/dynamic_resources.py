@@ -55,6 +55,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     RESOURCE.resource(
         "DeviceClass",
         "deviceclasses",
+        returns_deleted=True,
         namespaced=False,
         strategy=without_status(generation=True),
         columns=_NAME_AND_AGE,
@@ -70,6 +71,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     RESOURCE.resource(
         "ResourceClaim",
         "resourceclaims",
+        returns_deleted=True,
         subresources=(STATUS,),
         strategy=with_status(
             defaults=_claim_defaults,
@@ -82,12 +84,14 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     RESOURCE.resource(
         "ResourceClaimTemplate",
         "resourceclaimtemplates",
+        returns_deleted=True,
         strategy=without_status(defaults=_template_defaults, validate_update=unchanging("spec")),
         columns=_NAME_AND_AGE,
     ),
     RESOURCE.resource(
         "ResourceSlice",
         "resourceslices",
+        returns_deleted=True,
         namespaced=False,
         strategy=without_status(
             validate_update=unchanging("spec.driver", "spec.pool.name", "spec.nodeName"),

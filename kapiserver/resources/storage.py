@@ -111,6 +111,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     STORAGE.resource(
         "CSIDriver",
         "csidrivers",
+        returns_deleted=True,
         namespaced=False,
         name_rule=csi_driver,
         strategy=without_status(
@@ -151,6 +152,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     STORAGE.resource(
         "CSINode",
         "csinodes",
+        returns_deleted=True,
         namespaced=False,
         # Without the status subresource: it belongs to an alpha feature that is off.
         strategy=without_status(unconditional_update=False),
@@ -179,6 +181,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     STORAGE.resource(
         "StorageClass",
         "storageclasses",
+        returns_deleted=True,
         namespaced=False,
         short=("sc",),
         strategy=without_status(
@@ -213,6 +216,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     STORAGE.resource(
         "VolumeAttachment",
         "volumeattachments",
+        returns_deleted=True,
         namespaced=False,
         subresources=(STATUS,),
         strategy=with_status(
@@ -236,6 +240,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     STORAGE.resource(
         "VolumeAttributesClass",
         "volumeattributesclasses",
+        returns_deleted=True,
         namespaced=False,
         short=("vac",),
         strategy=without_status(validate_update=_attributes_stay),

@@ -17,13 +17,18 @@ from kapiserver.resources.field_errors import immutable
 _ENVELOPE = ("apiVersion", "kind", "metadata", "status")
 
 
-def next_generation(old: Object, new: Object) -> int:
-    """metadata.generation after an update: one more when anything but metadata or status changed.
+def next_generation(old: Object, new: Object, metadata: Sequence[str] = ()) -> int:
+    """metadata.generation after an update: one more when what is wanted changed.
 
-    An object from before generations were kept counts from zero.
+    That is everything but metadata and status, and those fields of metadata that the strategy
+    names. An object from before generations were kept counts from zero.
     """
-    current: int = old.get("metadata", {}).get("generation", 0)
-    return current + 1 if _desired(old) != _desired(new) else current
+    before, after = old.get("metadata", {}), new.get("metadata", {})
+    current: int = before.get("generation", 0)
+    changed = _desired(old) != _desired(new) or any(
+        (before.get(field) or {}) != (after.get(field) or {}) for field in metadata
+    )
+    return current + 1 if changed else current
 
 
 def _desired(obj: Object) -> Object:
@@ -124,6 +129,7 @@ def with_status(
     create_on_update: bool = False,
     unconditional_update: bool = True,
     generation: bool = True,
+    generation_metadata: tuple[str, ...] = (),
 ) -> Strategy:
     """A strategy for kinds with a status subresource. `validate` runs on create and update."""
     return Strategy(
@@ -135,6 +141,7 @@ def with_status(
         allow_create_on_update=create_on_update,
         allow_unconditional_update=unconditional_update,
         bumps_generation=generation,
+        generation_metadata=generation_metadata,
     )
 
 
@@ -148,6 +155,7 @@ def without_status(
     create_on_update: bool = False,
     unconditional_update: bool = True,
     generation: bool = False,
+    generation_metadata: tuple[str, ...] = (),
 ) -> Strategy:
     """A strategy for kinds that have no status, or none that is kept apart."""
     return Strategy(
@@ -159,6 +167,7 @@ def without_status(
         allow_create_on_update=create_on_update,
         allow_unconditional_update=unconditional_update,
         bumps_generation=generation,
+        generation_metadata=generation_metadata,
     )
 
 

@@ -193,6 +193,50 @@ def test_generation_counts_changes_of_what_is_wanted() -> None:
     assert next_generation({"metadata": {}, "spec": 1}, {"metadata": {}, "spec": 2}) == 1
 
 
+def test_some_kinds_count_more_than_their_spec() -> None:
+    old: Object = {"metadata": {"generation": 1}, "spec": {}}
+    new = changed(old, "metadata.annotations", {"a": "b"})
+    hooks = strategy("deployments.apps")
+    assert next_generation(old, new, hooks.generation_metadata) == 2
+    assert next_generation(old, new, strategy("replicasets.apps").generation_metadata) == 1
+    assert strategy("endpointslices.discovery.k8s.io").generation_metadata == ("labels",)
+
+
+def test_what_becomes_of_dependents_when_nobody_says() -> None:
+    unusual = {
+        d.resource: d.default_propagation
+        for d in REGISTRY.definitions()
+        if d.default_propagation != "Background"
+    }
+    assert unusual == {
+        "events": "",
+        "events.events.k8s.io": "",
+        "jobs.batch": "Orphan",
+        "replicationcontrollers": "Orphan",
+    }
+
+
+def test_deletes_that_answer_with_the_object() -> None:
+    assert {d.resource for d in REGISTRY.definitions() if d.returns_deleted} == {
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+        "deviceclasses.resource.k8s.io",
+        "resourceclaims.resource.k8s.io",
+        "resourceclaimtemplates.resource.k8s.io",
+        "resourceslices.resource.k8s.io",
+        "csidrivers.storage.k8s.io",
+        "csinodes.storage.k8s.io",
+        "storageclasses.storage.k8s.io",
+        "volumeattachments.storage.k8s.io",
+        "volumeattributesclasses.storage.k8s.io",
+    }
+
+
 def test_a_pod_gets_what_the_api_promises() -> None:
     made = create("pods", POD)
     spec, container = made["spec"], made["spec"]["containers"][0]

@@ -110,6 +110,7 @@ class RaftCore(
         self._progress = {}
         self._heard_at = float("-inf")
         self._heartbeat_at = 0.0
+        self._round_told = (0, 0)
         self._told_role: tuple[str, int, str | None] | None = None
         self._listeners = Listeners(
             self._applied(on_applied), on_machine_replaced, on_members, on_role

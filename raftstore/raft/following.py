@@ -22,6 +22,7 @@ NOOP_COMMAND = encode_command(b"", Noop())
 class Following(CoreState):
     applied_bytes: int  # of log applied since the last snapshot
     _uncommitted_bytes: int
+    _round_told: tuple[int, int]  # term and number of the last read round confirmed early
 
     # ---- the leader's messages
     def _follow(self, peer: Peer, message: Message) -> bool:
@@ -42,9 +43,6 @@ class Following(CoreState):
         if self._leader != peer:
             self._leader = peer
             self._leader_changed()
-        if message["round"] and self.wal.dirty:
-            # The answer proper has to wait for the disk; a reader at the leader need not.
-            self._tell(peer, "round_reply", term=term, round=message["round"])
         return True
 
     def _on_append_entries(self, peer: Peer, message: Message) -> None:
@@ -127,6 +125,7 @@ class Following(CoreState):
     def _acknowledge(self, peer: Peer, index: int, message: Message) -> None:
         """Defect 3: answers carry the term, so that an old one counts in no other leadership.
         test_defects.py::test_3_acknowledgement_of_an_older_term"""
+        self._confirm_round(peer, message)
         self._tell(
             peer,
             "append_reply",
@@ -137,7 +136,16 @@ class Following(CoreState):
             round=message["round"],
         )
 
+    def _confirm_round(self, peer: Peer, message: Message) -> None:
+        """An answer that has to wait for the disk must not make a reader at the leader wait:
+        that we still follow can be said at once, and once per round."""
+        told = (message["term"], message["round"])
+        if message["round"] and told != self._round_told and self.wal.dirty:
+            self._round_told = told
+            self._tell(peer, "round_reply", term=message["term"], round=message["round"])
+
     def _refuse(self, peer: Peer, rejected: int, hint: int, message: Message) -> None:
+        self._confirm_round(peer, message)
         self._tell(
             peer,
             "append_reply",

@@ -117,7 +117,9 @@ class Membership(CoreState):
         now = self._clock()
         leaving = self._leaving
         if leaving is not None:
-            if not self._is_leading and self._leader is not None:
+            # The next leader takes changes as soon as it has committed in its own term.
+            ready = self.wal.term(self.commit_index) == self.term
+            if not self._is_leading and self._leader is not None and ready:
                 self._leaving = None
                 self.propose_member_change(leaving.change, leaving.done)
             elif now > leaving.deadline:

@@ -1,42 +1,69 @@
 """Paths that are no resources: health, version, discovery, OpenAPI, and the list of all of them.
 
-In: a handler per first segment. Out: an answer, or None where nothing is served. GET and HEAD only.
+In: a handler per first segment. Out: an answer, or PathNotFound where nothing is served. Most
+handlers answer at once and only GET and HEAD; those that wait or take other methods are asked last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
 
-from kapiserver.errors import MethodNotAllowed
+from kapiserver.errors import MethodNotAllowed, NotFound
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.request import Request, Response
 
 PathHandler = Callable[[RequestContext], Response | None]
+WaitingPathHandler = Callable[[RequestContext], Awaitable[Response]]
+
+
+class PathNotFound(NotFound):
+    """Nothing is served at a path at all: upstream answers in plain text there."""
+
+    def __init__(self) -> None:
+        super().__init__("404 page not found")
 
 
 class Paths:
-    """`handlers` by first segment; `listed` gives the paths that `/` shows."""
+    """`handlers` and `waiting` by first segment; `listed` gives the paths that `/` shows."""
 
     def __init__(
-        self, handlers: Mapping[str, PathHandler], listed: Callable[[], Sequence[str]]
+        self,
+        handlers: Mapping[str, PathHandler],
+        listed: Callable[[], Sequence[str]],
+        waiting: Mapping[str, WaitingPathHandler] | None = None,
     ) -> None:
         self._handlers = dict(handlers)
         self._listed = listed
+        self._waiting = dict(waiting or {})
 
-    def __call__(self, context: RequestContext) -> Response | None:
+    def answer_now(self, context: RequestContext) -> Response | None:
+        """The answer, or None if `answer` has to be awaited for it. Raises ApiError."""
         path = context.info.path
         if path in ("", "/"):
             body = {"paths": sorted(self._listed())}
             text = orjson.dumps(body, option=orjson.OPT_INDENT_2)
             return Response(200, [(b"content-type", b"application/json")], text)
-        handler = self._handlers.get(path.strip("/").partition("/")[0])
-        if handler is None:
+        first = path.strip("/").partition("/")[0]
+        if first in self._waiting:
             return None
+        handler = self._handlers.get(first)
+        if handler is None:
+            raise PathNotFound()
         if context.request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed()
-        return handler(context)
+        response = handler(context)
+        if response is None:
+            raise PathNotFound()
+        return response
+
+    async def answer(self, context: RequestContext) -> Response:
+        response = self.answer_now(context)
+        if response is not None:
+            return response
+        first = context.info.path.strip("/").partition("/")[0]
+        return await self._waiting[first](context)
 
 
 def by_segments(

@@ -10,7 +10,7 @@ from kapiserver.api import version
 from kapiserver.api.call import Services
 from kapiserver.api.discovery import Discovery
 from kapiserver.api.health import Health
-from kapiserver.api.paths import PathHandler, Paths, by_segments
+from kapiserver.api.paths import PathHandler, Paths, WaitingPathHandler, by_segments
 from kapiserver.api.router import ResourceRouter, Verb
 from kapiserver.api.scope import Scopes
 from kapiserver.audit.stage import Audit, Sink
@@ -43,6 +43,7 @@ def make_dispatcher(
     audit_sinks: Sequence[Sink] = (),
     virtual: Mapping[str, Verb] | None = None,
     more_paths: Mapping[str, PathHandler] | None = None,
+    waiting_paths: Mapping[str, WaitingPathHandler] | None = None,
 ) -> PipelineDispatcher:
     stages: list[Stage] = [
         Authentication(authenticators),
@@ -69,4 +70,5 @@ def make_dispatcher(
             paths += [f"{base}/{version}" for version in registry.group_versions(group)]
         return paths
 
-    return PipelineDispatcher(stages, ResourceRouter(services, virtual), Paths(handlers, listed))
+    paths = Paths(handlers, listed, waiting_paths)
+    return PipelineDispatcher(stages, ResourceRouter(services, virtual), paths)

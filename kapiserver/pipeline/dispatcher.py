@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import orjson
 import trio
 
-from kapiserver.errors import ApiError, BadRequest, InternalError, NotFound, Timeout
+from kapiserver.api.paths import PathNotFound
+from kapiserver.errors import ApiError, BadRequest, InternalError, Timeout
 from kapiserver.pipeline.context import RequestContext, warning_header
 from kapiserver.pipeline.query import first
 from kapiserver.pipeline.request_info import parse
@@ -35,29 +36,18 @@ _JSON = (b"content-type", b"application/json")
 _PRIVATE = (b"cache-control", b"no-cache, private")
 
 
-class PathNotFound(NotFound):
-    """Nothing is served at a path at all: upstream answers in plain text there."""
-
-    def __init__(self) -> None:
-        super().__init__("404 page not found")
-
-
-class Resources(Protocol):
-    """Answers resource requests."""
+class Answerer(Protocol):
+    """Answers one kind of request: at once, or (None) only when it is awaited."""
 
     def answer_now(self, context: RequestContext) -> Response | None: ...
 
     async def answer(self, context: RequestContext) -> Response: ...
 
 
-# Answers a path that is no resource (health, version, discovery), or None: there is no such path.
-PathHandler = Callable[[RequestContext], Response | None]
-
-
 class PipelineDispatcher:
     """`stages` in the order in which a request passes them."""
 
-    def __init__(self, stages: Sequence[Stage], resources: Resources, paths: PathHandler) -> None:
+    def __init__(self, stages: Sequence[Stage], resources: Answerer, paths: Answerer) -> None:
         self._stages = tuple(stages)
         self._resources = resources
         self._paths = paths
@@ -77,7 +67,7 @@ class PipelineDispatcher:
             if context.info.is_resource_request:
                 response = self._resources.answer_now(context)
             else:
-                response = self._path(context)
+                response = self._paths.answer_now(context)
         except ApiError as error:
             response = error_answer(error)
         except Exception:  # noqa: BLE001  a bug must cost one request, not the connection
@@ -108,22 +98,15 @@ class PipelineDispatcher:
         return _finished(context, response)
 
     async def _answer(self, context: RequestContext) -> Response:
-        if not context.info.is_resource_request:
-            return self._path(context)
+        answerer = self._resources if context.info.is_resource_request else self._paths
         try:
             with trio.fail_after(_time_limit(context)):
-                return await self._resources.answer(context)
+                return await answerer.answer(context)
         except trio.TooSlowError as error:
             raise Timeout(
                 "Timeout: request did not complete within the allotted timeout; if it was a write, "
                 "its outcome is unknown"
             ) from error
-
-    def _path(self, context: RequestContext) -> Response:
-        response = self._paths(context)
-        if response is None:
-            raise PathNotFound()
-        return response
 
     def _leave(self, context: RequestContext, passed: int, response: Response | None) -> None:
         for stage in reversed(self._stages[:passed]):

@@ -89,6 +89,20 @@ def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
     return found
 
 
+_STAYS = unchanging("spec.group", "spec.names.plural")
+_STAYS_ONCE_SERVED = unchanging("spec.names.kind", "spec.scope")
+
+
+def _validate_update(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found = [*_STAYS(obj, context)]
+    if any(
+        condition.get("type") == "Established" and condition.get("status") == "True"
+        for condition in items(context.old, "status", "conditions")
+    ):
+        found.extend(_STAYS_ONCE_SERVED(obj, context))
+    return found
+
+
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     APIEXTENSIONS.resource(
         "CustomResourceDefinition",
@@ -102,7 +116,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             create=_prepare_for_create,
             update=_prepare_for_update,
             validate=_validate,
-            validate_update=unchanging("spec.group", "spec.names.kind", "spec.scope"),
+            validate_update=_validate_update,
             unconditional_update=False,
         ),
         columns=PLAIN,

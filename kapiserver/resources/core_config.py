@@ -24,6 +24,7 @@ from kapiserver.resources.strategies import set_default, without_status
 
 MAX_SECRET_BYTES = 1024 * 1024
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_NO_LINE_ENDS = {ord("\r"): None, ord("\n"): None}
 _KEY_PROBLEM = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
     "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
@@ -63,7 +64,7 @@ def _validate_config_map(obj: Object, context: WriteContext) -> Sequence[Cause]:
         for key in data
         if key in binary
     )
-    size = sum(len(value.encode()) for value in data.values())
+    size = sum(len((value or "").encode()) for value in data.values())
     size += sum(_decoded_size(value) for value in binary.values())
     if size > MAX_SECRET_BYTES:
         found.append(too_long("", MAX_SECRET_BYTES))
@@ -72,8 +73,8 @@ def _validate_config_map(obj: Object, context: WriteContext) -> Sequence[Cause]:
     return found
 
 
-def _decoded_size(value: str) -> int:
-    return len(value) * 3 // 4 - value[-2:].count("=")
+def _decoded_size(value: str | None) -> int:
+    return len(value) * 3 // 4 - value[-2:].count("=") if value else 0
 
 
 def _secret_defaults(obj: Object, context: WriteContext) -> None:
@@ -83,7 +84,7 @@ def _secret_defaults(obj: Object, context: WriteContext) -> None:
     if plain:
         data = obj.setdefault("data", {})
         for key, value in plain.items():
-            data[key] = base64.b64encode(value.encode()).decode()
+            data[key] = base64.b64encode((value or "").encode()).decode()
 
 
 # Keys that a typed secret must have; a type that is not listed may hold anything.
@@ -101,7 +102,8 @@ def _validate_secret(obj: Object, context: WriteContext) -> Sequence[Cause]:
     found = _check_keys("data", data)
     for key, value in data.items():
         try:
-            base64.b64decode(value, validate=True)
+            # Line ends are allowed, as in every base64 that a person pasted.
+            base64.b64decode((value or "").translate(_NO_LINE_ENDS), validate=True)
         except binascii.Error:
             found.append(invalid(f"data[{key}]", value, "must be base64"))
     if sum(_decoded_size(value) for value in data.values()) > MAX_SECRET_BYTES:

@@ -19,8 +19,11 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 
-def check_pod_spec(spec: Object, path: str) -> list[Cause]:
-    volumes = {text(volume, "name") for volume in items(spec, "volumes")}
+def check_pod_spec(
+    spec: Object, path: str, *, claimed: frozenset[str] = frozenset()
+) -> list[Cause]:
+    """`claimed` volumes come from elsewhere than the spec: a workload's claim templates."""
+    volumes = {text(volume, "name") for volume in items(spec, "volumes")} | claimed
     found = _check_names(items(spec, "volumes"), f"{path}.volumes")
     found += check_containers(spec, path, volumes)
     if not items(spec, "containers"):

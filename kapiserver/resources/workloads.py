@@ -35,13 +35,17 @@ def check_non_negative(spec: Object, path: str, *fields: str) -> list[Cause]:
     ]
 
 
-def check_template(template: Object, path: str) -> list[Cause]:
-    return check_pod_spec(template.get("spec") or {}, f"{path}.spec")
+def check_template(
+    template: Object, path: str, *, claimed: frozenset[str] = frozenset()
+) -> list[Cause]:
+    return check_pod_spec(template.get("spec") or {}, f"{path}.spec", claimed=claimed)
 
 
-def check_long_running(template: Object, path: str, owner: str) -> list[Cause]:
+def check_long_running(
+    template: Object, path: str, owner: str, *, claimed: frozenset[str] = frozenset()
+) -> list[Cause]:
     """Pods that are replaced when they end: they restart always and have no deadline."""
-    found = check_template(template, path)
+    found = check_template(template, path, claimed=claimed)
     policy = dig(template, "spec", "restartPolicy")
     if policy not in (None, "Always"):
         found.append(not_supported(f"{path}.spec.restartPolicy", policy, ("Always",)))
@@ -78,7 +82,10 @@ def check_selected_template(spec: Object, owner: str) -> list[Cause]:
                 "`selector` does not match template `labels`",
             )
         )
-    return found + check_long_running(template, "spec.template", owner)
+    claimed = frozenset(
+        text(claim, "metadata", "name") for claim in items(spec, "volumeClaimTemplates")
+    )
+    return found + check_long_running(template, "spec.template", owner, claimed=claimed)
 
 
 def selects(selector: Object, labels: Object) -> bool:

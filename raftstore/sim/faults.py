@@ -63,10 +63,10 @@ class Faults:
         self._later()
 
     def _kill(self, rng: Random, hosts: list[Host]) -> None:
-        rng.choice(hosts).kill(power=False)
+        self._victim(rng, hosts).kill(power=False)
 
     def _power_loss(self, rng: Random, hosts: list[Host]) -> None:
-        rng.choice(hosts).kill(power=True)
+        self._victim(rng, hosts).kill(power=True)
 
     def _power_loss_everywhere(self, _rng: Random, hosts: list[Host]) -> None:
         for host in hosts:
@@ -82,7 +82,7 @@ class Faults:
         host.disk.fail_syncs()
 
     def _pause(self, rng: Random, hosts: list[Host]) -> None:
-        host, duration = rng.choice(hosts), rng.uniform(0.1, 2)
+        host, duration = self._victim(rng, hosts), rng.uniform(0.1, 2)
         self.world.log("pause", host.node_id, f"{duration:.2f}")
         host.pause(duration)
 
@@ -99,7 +99,8 @@ class Faults:
 
     def _isolate(self, rng: Random, hosts: list[Host]) -> None:
         """Cut one node off; half of the time its links are silent instead of broken."""
-        host, duration, silent = rng.choice(hosts), rng.uniform(0.3, 3), rng.random() < 0.5
+        host, duration = self._victim(rng, hosts), rng.uniform(0.3, 3)
+        silent = rng.random() < 0.5
         self.world.log("isolate", host.node_id, f"{duration:.2f}", "silently" if silent else "")
         for other in hosts:
             if other is not host:
@@ -153,6 +154,12 @@ class Faults:
         self.world.log("snapshots everywhere")
         for host in hosts:
             host.run(host.core.request_snapshot)
+
+    @staticmethod
+    def _victim(rng: Random, hosts: list[Host]) -> Host:
+        """Half of the time a leader: that is where it hurts."""
+        leaders = [host for host in hosts if host.alive and host.core.role == "leader"]
+        return rng.choice(leaders if leaders and rng.random() < 0.5 else hosts)
 
     @staticmethod
     def _pair(rng: Random, hosts: list[Host]) -> tuple[str, str]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from random import Random
 
 from raftstore.errors import StorageError
-from raftstore.machine import Applied, Machine, MachineConfig
+from raftstore.machine import Applied, Machine
 from raftstore.raft import Members, Message, RaftConfig, RaftCore
 from raftstore.sim.disk import FaultyDisk
 from raftstore.sim.invariants import Invariants
@@ -24,22 +25,26 @@ from raftstore.wal import Wal
 
 CLUSTER = "simulated"
 
-CONFIG = RaftConfig(
-    election_min=0.3,
-    election_max=0.6,
-    leader_fallback=0.6,
-    append_bytes=2000,
-    append_entries=16,
-    inflight_entries=64,
-    inflight_bytes=8000,
-    apply_batch=16,
-    uncommitted_entries=256,
-    snapshot_entries=40,
-    snapshot_chunk=300,
-    transfer_chunk=400,
-    transfer_window=3,
-    promote_lag=30,
-)
+
+def config_for(rng: Random) -> RaftConfig:
+    """Small limits, so that a few hundred entries meet all of them; the same on all nodes."""
+    return RaftConfig(
+        heartbeat=0.08,
+        election_min=0.3,
+        election_max=rng.choice((0.33, 0.6)),  # the first makes campaigns collide
+        leader_fallback=0.6,
+        append_bytes=2000,
+        append_entries=rng.choice((1, 3, 16)),
+        inflight_entries=64,
+        inflight_bytes=8000,
+        apply_batch=rng.choice((2, 16)),
+        uncommitted_entries=256,
+        snapshot_entries=rng.choice((15, 40)),
+        snapshot_chunk=300,
+        transfer_chunk=400,
+        transfer_window=3,
+        promote_lag=30,
+    )
 
 
 class Host:
@@ -49,6 +54,7 @@ class Host:
         network: Network,
         invariants: Invariants,
         node_id: str,
+        config: RaftConfig,
         core_class: type[RaftCore],
     ) -> None:
         self.world, self.network, self.invariants = world, network, invariants
@@ -59,6 +65,7 @@ class Host:
         self.core: RaftCore
         self.waiting: dict[bytes, Callable[[Applied], None]] = {}
         self.disk = FaultyDisk(world.rng(f"disk {node_id}").getrandbits(32))
+        self._config = config
         self._core_class = core_class
         self._rng = world.rng(f"host {node_id}")
         self._links: frozenset[str] = frozenset()
@@ -85,22 +92,17 @@ class Host:
         self._clock_rate = self._rng.choice((1.0, 1.0, 0.95, 1.05))
         try:
             wal = Wal.open(
-                self.disk, "/data/wal", segment_bytes=8192, margin_entries=10, margin_bytes=4000
+                self.disk, "/data/wal", segment_bytes=8192, margin_entries=5, margin_bytes=4000
             )
             snapshots = SnapshotStore(self.disk, "/data/snapshots")
             latest = snapshots.latest()
-            config = MachineConfig()
-            machine = (
-                Machine.thaw(snapshots.read(latest), config)
-                if latest is not None
-                else Machine(config)
-            )
+            machine = Machine() if latest is None else Machine.thaw(snapshots.read(latest))
             self.invariants.started(self.node_id, machine)
             self.alive = True
             self.core = self._core_class(
                 node_id=self.node_id,
                 cluster_id=CLUSTER,
-                config=CONFIG,
+                config=self._config,
                 wal=wal,
                 snapshots=snapshots,
                 machine=machine,
@@ -207,8 +209,8 @@ class Host:
         self._soon()
 
     def _soon(self) -> None:
-        if self._tick_at is None or self._tick_at > self.world.now + 0.001:
-            self._tick_later(self._rng.uniform(0.0001, 0.001))
+        if self._tick_at is None or self._tick_at > self.world.now + 0.002:
+            self._tick_later(self._rng.uniform(0.0001, 0.002))
 
     def _tick_later(self, delay: float) -> None:
         when = self.world.now + delay

@@ -8,6 +8,7 @@ of messages that may be repeated.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -129,12 +130,22 @@ class Network:
             arrival = max(arrival, link.last_arrival.get(sender, 0.0))
             link.last_arrival[sender] = arrival
         if weather.corrupt and kind == "snapshot_chunk" and rng.random() < weather.corrupt:
-            message = {**message, "data": message["data"][:-1] + b"\x00"}
+            message = self._damaged(message)
         self._deliver_later(sender, receiver, link, message, arrival - now)
         if weather.duplicate and kind not in _ONCE and rng.random() < weather.duplicate:
             again = arrival - now + rng.uniform(0, 0.5)
             self._deliver_later(sender, receiver, link, message, again)
         return True
+
+    def _damaged(self, message: Message) -> Message:
+        """A piece with a flipped byte; half of the time with a checksum that fits, as if the
+        sender's memory or disk were bad: then only the check of the whole file can notice."""
+        data = bytearray(message["data"])
+        data[self._rng.randrange(len(data))] ^= 0x55
+        message = {**message, "data": bytes(data)}
+        if self._rng.random() < 0.5:
+            message["crc"] = zlib.crc32(data)
+        return message
 
     def _deliver_later(
         self, sender: str, receiver: str, link: Link, message: Message, delay: float

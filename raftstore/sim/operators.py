@@ -21,6 +21,7 @@ class Operator:
     def __init__(
         self,
         world: World,
+        number: int,
         hosts: Callable[[], list[Host]],
         provide: Callable[[str], Host],
         retire: Callable[[str], None],
@@ -31,7 +32,7 @@ class Operator:
         self._hosts = hosts
         self._provide = provide
         self._retire = retire
-        self._rng = world.rng("operator")
+        self._rng = world.rng(f"operator {number}")
         self._pace = self._rng.choice((0.3, 1.0))
         self._later()
 

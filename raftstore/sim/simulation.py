@@ -14,15 +14,16 @@ from raftstore.machine.commands import Txn, encode_command
 from raftstore.raft import RaftCore
 from raftstore.sim.clients import Client
 from raftstore.sim.faults import Faults
-from raftstore.sim.host import Host
+from raftstore.sim.host import Host, config_for
 from raftstore.sim.invariants import Invariants
 from raftstore.sim.network import Network
 from raftstore.sim.operators import Operator
 from raftstore.sim.world import Violation, World
 from raftstore.types import Member, Put
 
-SECONDS = 12.0
-PEACE = 12.0  # after the last fault, for everybody to catch up
+SECONDS = 10.0
+PEACE = 4.0  # after the last fault, for everybody to catch up
+PATIENCE = 2.5  # for one write or read after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ class Simulation:
         self.network = Network(self.world, self.invariants.sent)
         self.hosts: dict[str, Host] = {}
         self._rng = self.world.rng("simulation")
+        self._config = config_for(self._rng)
         self._retired: set[str] = set()
+        self.changes = 0
 
     # ---- the cast
     def in_service(self) -> list[Host]:
@@ -59,7 +62,12 @@ class Simulation:
         host = self.hosts.get(node_id)
         if host is None:
             host = self.hosts[node_id] = Host(
-                self.world, self.network, self.invariants, node_id, self.options.core_class
+                self.world,
+                self.network,
+                self.invariants,
+                node_id,
+                self._config,
+                self.options.core_class,
             )
         return host
 
@@ -96,13 +104,20 @@ class Simulation:
             for number in range(4)
         ]
         faults = Faults(self.world, self.network, self.in_service, self.options.without)
-        operator = Operator(self.world, self.in_service, self._provide, self._retire)
-        operator.active = "members" not in self.options.without and self._rng.random() < 0.5
+        operators = [
+            Operator(self.world, number, self.in_service, self._provide, self._retire)
+            for number in range(0 if "members" in self.options.without else self._operators())
+        ]
         self.world.run_until(1.0 + self.options.seconds)
-        faults.active = operator.active = False
-        self.changes = operator.changes
+        faults.active = False
+        for operator in operators:
+            operator.active = False
+        self.changes = sum(operator.changes for operator in operators)
         self._make_peace()
         self._reckon()
+
+    def _operators(self) -> int:
+        return self._rng.choice((0, 0, 1, 1, 2))
 
     def _make_peace(self) -> None:
         self.world.log("peace")
@@ -113,7 +128,7 @@ class Simulation:
             host.resume()
             host.sync_delay = 0.004
             host.disk.fail_syncs(0)
-        self.world.run_until(self.world.now + PEACE / 2)
+        self.world.run_until(self.world.now + PEACE)
 
     def _reckon(self) -> None:
         """Every member takes a write and serves a read; then all states are equal."""
@@ -137,10 +152,11 @@ class Simulation:
         proposal_id = b"final   " + host.node_id.encode().rjust(8)
         command = encode_command(proposal_id, Txn((), (Put(b"final", proposal_id),), ()))
         refusals: list[StoreError] = []
-        for _ in range(5):
-            host.waiting[proposal_id] = done.append
-            host.run(lambda: host.core.propose(command, proposal_id, refusals.append))
-            self.world.run_until(self.world.now + 0.5)
+        for attempt in range(int(PATIENCE / 0.1)):
+            if attempt % 5 == 0:
+                host.waiting[proposal_id] = done.append
+                host.run(lambda: host.core.propose(command, proposal_id, refusals.append))
+            self.world.run_until(self.world.now + 0.1)
             if done:
                 return
         self.world.violation("NOT-LIVE", f"{host.node_id} gets no write done: {refusals[-1:]}")
@@ -148,9 +164,10 @@ class Simulation:
     def _must_read(self, host: Host) -> None:
         answers: list[int | None] = []
         floor = self.invariants.floor
-        for _ in range(5):
-            host.read(answers.append)
-            self.world.run_until(self.world.now + 0.5)
+        for attempt in range(int(PATIENCE / 0.1)):
+            if attempt % 5 == 0:
+                host.read(answers.append)
+            self.world.run_until(self.world.now + 0.1)
             for revision in answers:
                 if revision is not None:
                     self.invariants.read_finished(host.node_id, floor, revision)
@@ -164,7 +181,7 @@ class Simulation:
             "reads": self.invariants.reads,
             "leaders": self.invariants.leaderships,
             "installed": self.invariants.installed,
-            "changes": getattr(self, "changes", 0),
+            "changes": self.changes,
         }
         return Outcome(self.world.seed, violation, list(self.world.trace), counts)
 

@@ -12,6 +12,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -101,7 +102,7 @@ async def open_store(config: StoreConfig) -> AsyncIterator[Store]:
             nursery.start_soon(node.driver.run_core)
             nursery.start_soon(node.driver.sync_log)
             nursery.start_soon(node.driver.work_on_snapshots)
-            nursery.start_soon(node.proposals.repeat)
+            nursery.start_soon(partial(node.proposals.repeat, is_leader=lambda: node.is_leader))
             nursery.start_soon(node.proposals.expire)
             nursery.start_soon(compact, node)
             nursery.start_soon(reclaim, node)

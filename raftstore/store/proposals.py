@@ -28,7 +28,8 @@ from raftstore.errors import (
 from raftstore.machine.commands import Payload, encode_command
 from raftstore.machine.results import Result
 
-RETRY_AFTER = 1.0  # an attempt that was not heard of for so long is repeated
+RETRY_REFUSED = 0.1  # seconds until what no leader would take is offered again
+RETRY_OPEN = 2.0  # an attempt that nothing was heard of for so long is repeated
 
 Refusal = Callable[[StoreError], None]
 Propose = Callable[[bytes, bytes, Refusal], None]
@@ -86,6 +87,7 @@ class Proposals:
         self._session = os.urandom(8)
         self._sequence = 0
         self._waiting: dict[bytes, _Proposal] = {}  # oldest first
+        self._homeless: list[_Proposal] = []  # refused, because nobody leads
         self._max_waiting = max_waiting
         self._max_bytes = max_bytes
         self._propose: Propose | None = None
@@ -148,7 +150,11 @@ class Proposals:
     def _refused(self, proposal: _Proposal, error: StoreError) -> None:
         proposal.open_attempts -= 1
         proposal.refusal = error
-        if proposal.open_attempts == 0 and not isinstance(error, NoLeader):
+        if proposal.open_attempts:
+            return  # an earlier attempt may still succeed
+        if isinstance(error, NoLeader):
+            self._homeless.append(proposal)
+        else:
             proposal.set(error)
 
     # -- what the core reports ----------------------------------------------------------------
@@ -166,11 +172,21 @@ class Proposals:
                 proposal.tried_at = now
                 self._attempt(proposal)
 
-    async def repeat(self) -> None:
-        """Task: repeat what was lost without anybody noticing."""
+    async def repeat(self, *, is_leader: Callable[[], bool]) -> None:
+        """Task: offer again what was refused for want of a leader, and repeat what was lost
+        without any news. A leader loses nothing without news, so it repeats nothing: repeating
+        what is only slow would add to the load that makes it slow."""
+        look_at = trio.current_time() + RETRY_OPEN
         while True:
-            await trio.sleep(RETRY_AFTER / 2)
-            self.try_again(older_than=RETRY_AFTER)
+            await trio.sleep(RETRY_REFUSED)
+            homeless, self._homeless = self._homeless, []
+            for proposal in homeless:
+                if proposal.value is None and not proposal.open_attempts:
+                    self._attempt(proposal)
+            if trio.current_time() >= look_at:
+                look_at += RETRY_OPEN
+                if not is_leader():
+                    self.try_again(older_than=RETRY_OPEN)
 
     async def expire(self) -> None:
         """Task: end the waiting at the deadlines. One timer for all of them: a cancel scope for

@@ -109,11 +109,16 @@ class Store:
         result: TxnResult = await self._node.proposals.run(payload, timeout)
         return result
 
-    async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> TxnResult:
-        return await self.txn((), (Put(key, value, lease),))
+    async def put(
+        self, key: bytes, value: bytes, *, lease: int = 0, timeout: float = DEFAULT_TIMEOUT
+    ) -> TxnResult:
+        return await self.txn((), (Put(key, value, lease),), timeout=timeout)
 
-    async def delete(self, key: bytes, end: bytes | None = None) -> TxnResult:
-        return await self.txn((), (Delete(key, end),))
+    async def delete(
+        self, key: bytes, end: bytes | None = None, *, timeout: float = DEFAULT_TIMEOUT
+    ) -> TxnResult:
+        """Delete `key`, or with `end` every key in [key, end)."""
+        return await self.txn((), (Delete(key, end),), timeout=timeout)
 
     async def compact(self, revision: int, *, timeout: float = DEFAULT_TIMEOUT) -> None:
         """Forget what was superseded at `revision` or before."""

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import msgpack
 import trio
 
-from raftstore.errors import TransportError
+from raftstore.errors import StoreError, TransportError
 from raftstore.transport.frames import FrameDecoder, Message, decode_body, encode_frame
 from raftstore.transport.hello import receive_first, refuse
 from raftstore.transport.limits import TransportLimits
@@ -31,7 +31,8 @@ JoinHandler: TypeAlias = Callable[[Message], Awaitable[Message]]
 
 
 class JoinRefused(TransportError):
-    """Raised by `on_join` to turn a request down; the text is sent to the joiner."""
+    """Raised by `on_join` to turn a request down; the text is sent to the joiner. (The text of any
+    other StoreError is sent as well; another exception ends the node.)"""
 
 
 class TokenBucket:
@@ -81,7 +82,7 @@ class JoinDesk:
         try:
             with trio.fail_after(self._limits.join_timeout):
                 answer = await self._handler(_decode(request))
-        except TransportError as error:
+        except StoreError as error:  # also what the handler met while it used the store
             await refuse(stream, str(error))
         except trio.TooSlowError:
             await refuse(stream, "the request took too long")

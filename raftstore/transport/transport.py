@@ -158,6 +158,7 @@ class Transport:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen and keep the links until cancelled."""
         host, port = split_address(self._listen)
+        self._check_files()
         try:
             listeners = await trio.open_tcp_listeners(port, host=host, backlog=128)
         except OSError as error:
@@ -167,6 +168,19 @@ class Transport:
             nursery.start_soon(trio.serve_listeners, self._accepted, listeners)
             self._start_dialling()
             task_status.started()
+
+    def _check_files(self) -> None:
+        """A certificate that cannot be used should be found at the start, not at the first peer."""
+        if self._contexts is None:
+            return
+        try:
+            self._contexts.server()
+            self._contexts.client()
+        except OSError as error:
+            files = self._contexts.files
+            raise TransportError(
+                f"cannot use {files.ca}, {files.cert}, {files.key}: {error}"
+            ) from error
 
     def _start_dialling(self) -> None:
         if self._nursery is None:

@@ -20,8 +20,6 @@ APIEXTENSIONS = Group(
     "apiextensions.k8s.io", "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions"
 )
 
-CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
-
 
 def _defaults(obj: Object, context: WriteContext) -> None:
     spec = obj.setdefault("spec", {})

@@ -220,7 +220,7 @@ def grace_period(pod: Object) -> int | None:
     return seconds if seconds >= 0 else 1
 
 
-def _source_name(pod: Object) -> str:
+def _all_ips(pod: Object) -> str:
     return ",".join(text(address, "ip") for address in items(pod, "status", "podIPs"))
 
 
@@ -237,7 +237,7 @@ FIELDS = {
     "spec.hostNetwork": or_else(text_at("spec", "hostNetwork"), "false"),
     "status.phase": text_at("status", "phase"),
     "status.podIP": _first_ip,
-    "status.podIPs": _source_name,
+    "status.podIPs": _all_ips,
     "status.nominatedNodeName": text_at("status", "nominatedNodeName"),
 }
 

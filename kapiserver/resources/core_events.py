@@ -26,9 +26,6 @@ from kapiserver.resources.strategies import without_status
 
 EVENTS = Group("events.k8s.io", "io.k8s.api.events")
 
-# Events are news, not records: kube-apiserver's --event-ttl is an hour by default.
-TTL_SECONDS = 3600
-
 # events.k8s.io/v1 name -> core/v1 name
 _RENAMED = {
     "regarding": "involvedObject",
@@ -143,7 +140,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "events",
         short=("ev",),
         default_propagation="",
-        ttl_seconds=TTL_SECONDS,
         name_rule=path_segment,
         strategy=_STRATEGY,
         columns=COLUMNS,
@@ -155,7 +151,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         versions=(EVENTS.version("v1", "Event", to_storage=to_core, from_storage=from_core),),
         short=("ev",),
         default_propagation="",
-        ttl_seconds=TTL_SECONDS,
         name_rule=path_segment,
         strategy=_STRATEGY,
         columns=COLUMNS,

@@ -81,7 +81,6 @@ class Group:
         storage_plural: str | None = None,
         returns_deleted: bool = False,
         default_propagation: str = "Background",
-        ttl_seconds: int = 0,
         virtual: bool = False,
     ) -> ResourceDefinition:
         """One resource. Without `versions` it has v1 alone."""
@@ -109,7 +108,6 @@ class Group:
             storage_plural=storage_plural,
             returns_deleted=returns_deleted,
             default_propagation=default_propagation,
-            ttl_seconds=ttl_seconds,
             virtual=virtual,
         )
 

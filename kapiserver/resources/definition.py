@@ -143,8 +143,6 @@ class ResourceDefinition:
     # what becomes of dependents when a DELETE does not say: Background, Orphan, or "" for kinds
     # that are never owners, to which policies mean nothing
     default_propagation: str = "Background"
-    # how long an object lives after its last write; 0: for ever
-    ttl_seconds: int = 0
     # resources that are computed and not stored (tokenreviews, componentstatuses): verbs only
     virtual: bool = False
 

@@ -91,11 +91,6 @@ def test_what_becomes_of_dependents_when_nobody_says() -> None:
     }
 
 
-def test_events_expire_and_nothing_else_does() -> None:
-    ttl = {d.resource: d.ttl_seconds for d in REGISTRY.definitions() if d.ttl_seconds}
-    assert ttl == {"events": 3600, "events.events.k8s.io": 3600}
-
-
 def test_deletes_that_answer_with_the_object() -> None:
     assert {d.resource for d in REGISTRY.definitions() if d.returns_deleted} == {
         "persistentvolumeclaims",

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 MAX_CAUSES = 100
 # Required in the schema because Go always writes them, not because a client must send them.
 _WRITTEN_BY_SERVER = frozenset({"status"})
+# Absent and zero are the same to Go for these, so nobody can have forgotten them. A list or map
+# that must not be empty is a rule of its kind: Go clients send null for an empty one.
+_NEVER_MISSING = frozenset(
+    {
+        Form.BOOL,
+        Form.INT32,
+        Form.INT64,
+        Form.FLOAT,
+        Form.TIME,
+        Form.MICRO_TIME,
+        Form.LIST,
+        Form.MAP,
+    }
+)
 
 
 def missing_fields(schemas: SchemaSet, node: Node, obj: Any) -> list[Cause]:
@@ -33,7 +47,14 @@ def _walk(schemas: SchemaSet, node: Node, value: Any, path: str, out: list[Cause
     if node.form is Form.STRUCT and isinstance(value, dict):
         dot = f"{path}." if path else ""
         for name in node.required:
-            if _is_missing(schemas, node.fields.get(name), value.get(name)):
+            field = node.fields.get(name)
+            if field is None or value.get(name) not in (None, ""):
+                continue
+            target = schemas.resolve(field)
+            if target.form is Form.STRUCT and target.required:
+                # A struct that is not there is one of zero values to Go: its fields are missing.
+                _walk(schemas, target, {}, dot + name, out)
+            elif target.form not in _NEVER_MISSING:
                 out.append(Cause("FieldValueRequired", "Required value", dot + name))
         for name, below in value.items():
             field = node.fields.get(name)
@@ -45,16 +66,3 @@ def _walk(schemas: SchemaSet, node: Node, value: Any, path: str, out: list[Cause
     elif node.item is not None and isinstance(value, dict):
         for key, below in value.items():
             _walk(schemas, node.item, below, f"{path}[{key}]", out)
-
-
-def _is_missing(schemas: SchemaSet, field: Node | None, value: Any) -> bool:
-    """Absent, or an empty string: what validation calls required. Zero and false are values.
-
-    Numbers and booleans that are absent are zero to Go, so nobody can have forgotten them.
-    """
-    if field is None:
-        return False
-    form = schemas.resolve(field).form
-    if form in (Form.BOOL, Form.INT32, Form.INT64, Form.FLOAT, Form.TIME, Form.MICRO_TIME):
-        return False
-    return value is None or value == ""

@@ -1,0 +1,63 @@
+"""Canonical quantities, as k8s.io/apimachinery's tests and documentation give them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kapiserver.resources.schema.quantity import canonical_quantity, quantity_value
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("0", "0"),
+        ("0n", "0"),
+        ("1000m", "1"),
+        ("1500m", "1500m"),
+        ("1.5", "1500m"),
+        ("0.1", "100m"),
+        (".5", "500m"),
+        ("1.", "1"),
+        ("+7", "7"),
+        ("-0.5", "-500m"),
+        ("1024Mi", "1Gi"),
+        ("1.5Gi", "1536Mi"),
+        ("512", "512"),
+        ("1023Ki", "1023Ki"),
+        ("0.5Ki", "512"),
+        ("1000", "1k"),
+        ("10000000", "10M"),
+        ("1e3", "1e3"),
+        ("12E3", "12e3"),
+        ("1000e3", "1e6"),
+        ("5E", "5E"),
+        ("0.0000000001", "1n"),
+        ("100000Ei", "9223372036854775807"),
+    ],
+)
+def test_the_canonical_form(text: str, canonical: str) -> None:
+    assert canonical_quantity(text) == canonical
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "1x", "1 Gi", "1gi", "--1", "1e", "1.2.3", ".", "1KI", " 1", "1\n", "9" * 5000],
+)
+def test_what_is_no_quantity(text: str) -> None:
+    assert canonical_quantity(text) is None
+
+
+@given(
+    st.integers(0, 10**9),
+    st.sampled_from(["n", "u", "m", "", "k", "M", "G", "Ki", "Mi", "Gi", "e3", "e-3"]),
+)
+def test_the_canonical_form_is_the_same_amount_and_stays_as_it_is(number: int, unit: str) -> None:
+    canonical = canonical_quantity(f"{number}{unit}")
+    assert canonical is not None
+    assert quantity_value(canonical) == quantity_value(f"{number}{unit}")
+    assert canonical_quantity(canonical) == canonical
+    assert isinstance(quantity_value(canonical), Fraction)

@@ -25,13 +25,20 @@ class Services:
 
 
 def internal_call(
-    services: Services, scope: Scope, user: UserInfo, verb: str, namespace: str, name: str
+    services: Services,
+    scope: Scope,
+    user: UserInfo,
+    verb: str,
+    namespace: str,
+    name: str,
+    subresource: str = "",
 ) -> Call:
     """A call that the server makes itself (controllers): no client, no body, no stages."""
     info = RequestInfo("", verb, {})
     info.is_resource_request = True
     info.group, info.version = scope.group, scope.version.name
     info.resource, info.namespace, info.name = scope.resource, namespace, name
+    info.subresource = subresource
     info.parts = (scope.resource, name) if name else (scope.resource,)
     request = Request("", "", b"", (), Connection(None, None, None), "", None)
     context = RequestContext(request, info)

@@ -1,4 +1,4 @@
-"""The objects that a cluster has from its first start on. Runs on every node, changes nothing twice.
+"""The objects that a cluster has from its first start on. Every node runs it, none repeats it.
 
 In: the services. Out: the namespaces exist when `ensure_namespaces` returns; another node may have
 been faster, which is just as well.

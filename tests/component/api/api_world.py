@@ -17,6 +17,8 @@ from kapiserver.authn.authenticator import Anonymous
 from kapiserver.authn.tokens import StaticTokens, read_tokens
 from kapiserver.authz.authorizer import AuthorizerChain, default_authorizers
 from kapiserver.controllers.bootstrap import ensure_namespaces
+from kapiserver.controllers.leader import while_leading
+from kapiserver.controllers.namespace import NamespaceController
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
 from kapiserver.request import Connection, Frame, Request, Response
@@ -24,6 +26,7 @@ from kapiserver.resources.registry import builtin_registry
 from kapiserver.resources.schema import SchemaSet
 from kapiserver.storage import Storage
 from raftstore import StoreConfig, open_store
+from raftstore.raft.config import RaftConfig
 from raftstore.types import Member
 
 TOKENS = ["admin-token,admin,1,system:masters", "jane-token,jane,2,developers"]
@@ -217,13 +220,21 @@ def deployment(name: str, replicas: int = 1) -> dict[str, Any]:
 @asynccontextmanager
 async def running(directory: Path) -> AsyncIterator[Api]:
     config = StoreConfig(
-        node_id="a", cluster_id="test", data_dir=directory, members=(Member("a", ""),)
+        node_id="a",
+        cluster_id="test",
+        data_dir=directory,
+        members=(Member("a", ""),),
+        raft=RaftConfig(heartbeat=0.005, election_min=0.02, election_max=0.04),
     )
     async with open_store(config) as backend:
         await backend.wait_leader()
         await backend.read_barrier()
         storage = Storage(backend, bookmark_seconds=60)
         services = make_services(Scopes(builtin_registry(), storage, schemas()))
+
+        async def controller() -> None:
+            await NamespaceController(services).run()
+
         dispatcher = make_dispatcher(
             services,
             authenticators=[StaticTokens(read_tokens(TOKENS)), Anonymous()],
@@ -232,6 +243,7 @@ async def running(directory: Path) -> AsyncIterator[Api]:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storage.run)
+            nursery.start_soon(while_leading, lambda: backend.is_leader, controller)
             await ensure_namespaces(services)
             yield Api(dispatcher, services, nursery)
             nursery.cancel_scope.cancel()

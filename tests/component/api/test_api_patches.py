@@ -1,0 +1,135 @@
+"""PATCH in its three forms, against real schemas."""
+
+from __future__ import annotations
+
+import orjson
+import trio
+from api_world import Api, config_map, deployment, pod
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+
+
+async def test_merge_patch_removes_with_null(api: Api) -> None:
+    await api.post(MAPS, config_map("a", x="1", y="2"))
+    patched = await api.patch(f"{MAPS}/a", {"data": {"x": None, "z": "3"}})
+    assert patched.status == 200
+    assert patched.json["data"] == {"y": "2", "z": "3"}
+
+
+async def test_json_patch_applies_in_order_or_not_at_all(api: Api) -> None:
+    await api.post(MAPS, config_map("a", x="1"))
+    good = [
+        {"op": "test", "path": "/data/x", "value": "1"},
+        {"op": "add", "path": "/data/y", "value": "2"},
+        {"op": "remove", "path": "/data/x"},
+    ]
+    assert (await api.patch(f"{MAPS}/a", good, "json")).json["data"] == {"y": "2"}
+    bad = [
+        {"op": "add", "path": "/data/z", "value": "3"},
+        {"op": "test", "path": "/data/y", "value": "no"},
+    ]
+    refused = await api.patch(f"{MAPS}/a", bad, "json")
+    assert refused.status == 422
+    assert refused.json["message"] == "testing value /data/y failed: test failed"
+    assert (await api.get(f"{MAPS}/a")).json["data"] == {"y": "2"}
+
+
+async def test_json_patches_are_limited(api: Api) -> None:
+    await api.post(MAPS, config_map("a", x="1"))
+    many = [{"op": "test", "path": "/data/x", "value": "1"}] * 10_001
+    refused = await api.patch(f"{MAPS}/a", many, "json")
+    assert refused.status == 413
+    assert refused.json["message"] == (
+        "The allowed maximum operations in a JSON patch is 10000, got 10001"
+    )
+
+
+async def test_strategic_patch_merges_containers_by_name(api: Api) -> None:
+    await api.post(DEPLOYMENTS, deployment("d"))
+    change = {
+        "spec": {
+            "template": {
+                "spec": {
+                    "containers": [
+                        {"name": "main", "image": "busybox:2"},
+                        {"name": "side", "image": "envoy"},
+                    ]
+                }
+            }
+        }
+    }
+    patched = await api.patch(f"{DEPLOYMENTS}/d", change, "strategic")
+    assert patched.status == 200, patched.text
+    containers = {c["name"]: c for c in patched.json["spec"]["template"]["spec"]["containers"]}
+    assert containers["main"]["image"] == "busybox:2"
+    assert containers["main"]["imagePullPolicy"] == "Always"  # kept from before
+    assert containers["side"]["image"] == "envoy"
+    gone = {
+        "spec": {
+            "template": {"spec": {"containers": [{"name": "main", "$patch": "delete"}]}},
+            "strategy": {"$retainKeys": ["type"], "type": "Recreate"},
+        }
+    }
+    patched = await api.patch(f"{DEPLOYMENTS}/d", gone, "strategic")
+    assert [c["name"] for c in patched.json["spec"]["template"]["spec"]["containers"]] == ["side"]
+    assert patched.json["spec"]["strategy"] == {"type": "Recreate"}
+
+
+async def test_finalizers_merge_in_strategic_patches(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    for finalizer in ("example.com/one", "example.com/two"):
+        change = {"metadata": {"finalizers": [finalizer]}}
+        patched = await api.patch(f"{MAPS}/a", change, "strategic")
+    assert set(patched.json["metadata"]["finalizers"]) == {"example.com/one", "example.com/two"}
+
+
+async def test_unknown_fields_in_a_patch(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    warned = await api.patch(f"{MAPS}/a", {"colour": "red"})
+    assert warned.status == 200
+    assert warned.warnings == ['299 - "unknown field \\"colour\\""']
+    strict = await api.patch(f"{MAPS}/a?fieldValidation=Strict", {"colour": "red"})
+    assert strict.status == 422
+    assert strict.json["message"].endswith('strict decoding error: unknown field "colour"')
+
+
+async def test_what_is_no_patch_is_refused(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    unknown = await api.patch(f"{MAPS}/a", {}, "application/json")
+    assert unknown.status == 415
+    assert unknown.json["message"] == (
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json-patch+json, application/merge-patch+json, "
+        "application/strategic-merge-patch+json, application/apply-patch+yaml"
+    )
+    assert (await api.patch(f"{MAPS}/a", {}, "application/apply-patch+yaml")).status == 415
+    assert (await api.patch(f"{MAPS}/a", [], "merge")).status == 400
+    assert (await api.patch(f"{MAPS}/a", {"op": "add"}, "json")).status == 400
+    assert (await api.patch(f"{MAPS}/a", b"{", "merge")).status == 400
+    assert (await api.patch(f"{MAPS}/none", {"data": {}})).status == 404
+
+
+async def test_a_patch_with_a_stale_resource_version_is_a_conflict(api: Api) -> None:
+    first = (await api.post(MAPS, config_map("a", x="1"))).json["metadata"]["resourceVersion"]
+    await api.patch(f"{MAPS}/a", {"data": {"x": "2"}})
+    stale = {"metadata": {"resourceVersion": first}, "data": {"x": "3"}}
+    assert (await api.patch(f"{MAPS}/a", stale)).status == 409
+
+
+async def test_concurrent_patches_all_count(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    async with trio.open_nursery() as nursery:
+        for index in range(20):
+            nursery.start_soon(api.patch, f"{MAPS}/a", {"data": {f"k{index}": "v"}})
+    assert len((await api.get(f"{MAPS}/a")).json["data"]) == 20
+
+
+async def test_an_invalid_result_is_refused_with_causes(api: Api) -> None:
+    await api.post("/api/v1/namespaces/default/pods", pod("p"))
+    patched = await api.patch(
+        "/api/v1/namespaces/default/pods/p", {"metadata": {"labels": {"a": "not valid"}}}
+    )
+    assert patched.status == 422
+    assert patched.json["details"]["causes"][0]["field"] == "metadata.labels"
+    assert orjson.loads(patched.body)["reason"] == "Invalid"

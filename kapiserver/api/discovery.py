@@ -26,7 +26,8 @@ AGGREGATED_GROUP = "apidiscovery.k8s.io"
 AGGREGATED_VERSIONS = ("v2", "v2beta1")
 _AGGREGATED_KIND = "APIGroupDiscoveryList"
 _PUBLIC = ((b"cache-control", b"public"),)
-_MOST_ADDRESSES = 64  # the /api document names the address it was reached by; one is kept for each
+# Documents kept: a few forms of each group and version, and one /api for each address of ours.
+_MOST = 4096
 
 _Key = tuple[str, ...]
 
@@ -134,9 +135,7 @@ class Discovery:
         return None if found is None else answer(request, found)
 
     def _kept(self, key: _Key, make: Callable[[], Document | None]) -> Document | None:
-        if self._generation != self._registry.generation or len(self._documents) > _most(
-            self._registry
-        ):
+        if self._generation != self._registry.generation or len(self._documents) >= _MOST:
             self._documents.clear()
             self._generation = self._registry.generation
         try:
@@ -146,13 +145,6 @@ class Discovery:
             if found is not None:  # what clients make up is not worth remembering
                 self._documents[key] = found
             return found
-
-
-def _most(registry: Registry) -> int:
-    """A bound that is never met in practice: two forms of each document."""
-    return 2 * (
-        _MOST_ADDRESSES + sum(2 + len(registry.group_versions(g)) for g in registry.groups())
-    )
 
 
 def _legacy_type(media_type: str) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kapiserver.resources.schema.fastcheck import FastChecks
+from kapiserver.resources.schema.reading import TOO_DEEP
 from kapiserver.resources.schema.repair import Repair
 from kapiserver.resources.schema.required import missing_fields
 
@@ -48,10 +49,13 @@ class Compiled:
         Unknown fields and nulls are dropped in either mode, as typed decoding does; "collect"
         also says which fields. Quantities, times and base64 get their canonical form.
         """
-        if self._fast(obj):
-            return CLEAN
-        walk = Repair(self._schemas)
-        walk.value(obj, self._schemas.node(self.name), "")
+        try:
+            if self._fast(obj):
+                return CLEAN
+            walk = Repair(self._schemas)
+            walk.value(obj, self._schemas.node(self.name), "")
+        except RecursionError:  # only definitions that contain themselves can be nested so deep
+            return Findings(TOO_DEEP)
         return Findings(walk.error, tuple(walk.unknown) if on_unknown == "collect" else ())
 
     def is_clean(self, obj: Any) -> bool:

@@ -15,9 +15,11 @@ from typing import Any
 import orjson
 import ryaml
 
-# One request's body, as kube-apiserver limits it. Depth is limited by the parsers: 1024 levels of
-# JSON, 128 of YAML; YAML aliases that multiply are refused there too.
-MAX_BODY = 3 * 1024 * 1024
+MAX_BODY = 3 * 1024 * 1024  # one request's body, as kube-apiserver limits it
+# What is read must be written again, and orjson writes 254 levels. (ryaml reads 128, and refuses
+# aliases that multiply.)
+MAX_DEPTH = 254
+TOO_DEEP = "exceeded max depth"
 MAX_DUPLICATES = 100
 
 
@@ -42,9 +44,15 @@ _JSON_CONTEXTS = (
 
 def read_json(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Unreadable(_json_problem(body, error)) from None
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # few bodies are, or could be, that deep
+        try:
+            orjson.dumps(value)
+        except orjson.JSONEncodeError:
+            raise Unreadable(TOO_DEEP) from None
+    return value
 
 
 def _json_problem(body: bytes, error: orjson.JSONDecodeError) -> str:
@@ -52,7 +60,7 @@ def _json_problem(body: bytes, error: orjson.JSONDecodeError) -> str:
     text = body.decode("utf-8", "replace")
     said = error.msg
     if "depth" in said:
-        return "exceeded max depth"
+        return TOO_DEEP
     if "UTF-8" in said:
         return "invalid UTF-8 in string literal"
     if "surrogate" in said:
@@ -144,8 +152,8 @@ def read_yaml(body: bytes) -> Any:
     """One YAML document as its JSON value. Keys become strings, as when YAML is sent as JSON."""
     if body.lstrip()[:1] == b"{":  # JSON is YAML, and what kubectl sends under this name
         try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:
+            return read_json(body)
+        except Unreadable:
             pass  # flow style is YAML's own
     try:
         return _json_value(ryaml.loads(body.decode("utf-8")))

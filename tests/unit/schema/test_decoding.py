@@ -161,3 +161,32 @@ def test_an_alias_bomb_is_refused() -> None:
 def test_bad_yaml_is_refused(schemas: SchemaSet, body: str) -> None:
     with pytest.raises(BadRequest):
         decode(schemas, body, yaml=True)
+
+
+def test_a_body_that_is_too_deep_is_refused_and_one_just_below_is_not(schemas: SchemaSet) -> None:
+    def revision(depth: int) -> bytes:
+        return b'{"revision":1,"data":{"x":' + b"[" * depth + b"]" * depth + b"}}"
+
+    def read(body: bytes) -> Decoded:
+        return decode_object(
+            body,
+            kind="ControllerRevision",
+            group_version="apps/v1",
+            validator=schemas.validator("io.k8s.api.apps.v1.ControllerRevision"),
+            field_validation="Ignore",
+        )
+
+    json.dumps(read(revision(250)).obj)
+    with pytest.raises(BadRequest, match="exceeded max depth"):
+        read(revision(300))
+
+
+def test_deep_schemas_of_custom_resources_do_not_exhaust_the_stack(schemas: SchemaSet) -> None:
+    crd = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition"
+    for field in ("not", "items", "additionalProperties"):
+        deep: dict[str, Any] = {"type": "string", "unknown": 1}
+        for _ in range(400):
+            deep = {field: deep}
+        obj = {"spec": {"versions": [{"schema": {"openAPIV3Schema": deep}}]}}
+        error = schemas.validator(crd).check(obj).error
+        assert error in ("", "exceeded max depth")

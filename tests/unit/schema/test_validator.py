@@ -172,7 +172,7 @@ def test_null_is_an_absent_field_and_a_zero_element(schemas: SchemaSet) -> None:
 
 
 def test_quantities_times_and_base64_get_their_stored_form(schemas: SchemaSet) -> None:
-    pod = {
+    pod: dict[str, Any] = {
         "metadata": {"creationTimestamp": "2026-01-01T02:00:00.5+01:00"},
         "spec": {
             "containers": [
@@ -182,7 +182,7 @@ def test_quantities_times_and_base64_get_their_stored_form(schemas: SchemaSet) -
     }
     assert schemas.validator(CORE + "Pod").check(pod).error == ""
     assert pod["metadata"]["creationTimestamp"] == "2026-01-01T01:00:00Z"
-    limits = pod["spec"]["containers"][0]["resources"]["limits"]  # type: ignore[index]
+    limits = pod["spec"]["containers"][0]["resources"]["limits"]
     assert limits == {"cpu": "1500m", "memory": "1Gi", "x": "2", "y": "512Mi"}
     secret = {"data": {"a": "aGVs\nbG8="}}
     assert schemas.validator(CORE + "Secret").check(secret).error == ""

@@ -1,0 +1,77 @@
+"""Who may do what: authentication, authorization, health, discovery, the paths that are open."""
+
+from __future__ import annotations
+
+from api_world import Api, config_map
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+async def test_without_credentials_only_health_and_version_are_open(api: Api) -> None:
+    for path in ("/healthz", "/livez", "/readyz", "/version"):
+        assert (await api.get(path, token="")).status == 200
+    refused = await api.get("/api/v1/namespaces/default/pods", token="")
+    assert refused.status == 403
+    assert refused.json["message"] == (
+        'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" '
+        'in the namespace "default"'
+    )
+    assert (await api.get("/apis", token="")).status == 403
+
+
+async def test_a_wrong_token_is_401_even_where_anonymous_is_allowed(api: Api) -> None:
+    refused = await api.get("/healthz", token="guessed")
+    assert refused.status == 401
+    assert refused.json == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "Unauthorized",
+        "reason": "Unauthorized",
+        "code": 401,
+    }
+
+
+async def test_known_users_may_discover_and_no_more(api: Api) -> None:
+    for path in ("/api", "/apis", "/api/v1", "/apis/apps/v1"):
+        assert (await api.get(path, token="jane-token")).status == 200
+    refused = await api.get(f"{MAPS}/a", token="jane-token")
+    assert refused.json["message"] == (
+        'configmaps "a" is forbidden: User "jane" cannot get resource "configmaps" in API group "" '
+        'in the namespace "default"'
+    )
+    assert refused.json["details"] == {"name": "a", "kind": "configmaps"}
+    scale = "/apis/apps/v1/namespaces/default/deployments/d/scale"
+    refused = await api.patch(scale, {}, token="jane-token")
+    assert refused.json["message"] == (
+        'deployments.apps "d" is forbidden: User "jane" cannot patch resource "deployments/scale" '
+        'in API group "apps" in the namespace "default"'
+    )
+    refused = await api.get("/metrics", token="jane-token")
+    assert refused.json["message"] == 'forbidden: User "jane" cannot get path "/metrics"'
+
+
+async def test_being_refused_comes_before_anything_else(api: Api) -> None:
+    refused = await api.post(MAPS, config_map("Not Valid"), token="jane-token")
+    assert refused.status == 403
+
+
+async def test_health_in_detail(api: Api) -> None:
+    assert (await api.get("/readyz")).text == "ok"
+    verbose = await api.get("/livez?verbose")
+    assert verbose.text == "[+]ping ok\nlivez check passed\n"
+    assert (await api.get("/healthz/ping")).text == "ok"
+    assert (await api.get("/healthz/nonsense")).status == 404
+    assert (await api.post("/healthz", {})).status == 405
+
+
+async def test_the_version_is_kubernetes_and_ours(api: Api) -> None:
+    version = (await api.get("/version")).json
+    assert (version["major"], version["minor"]) == ("1", "37")
+    assert version["gitVersion"].startswith("v1.37.0+kapi-")
+
+
+async def test_the_root_lists_the_paths(api: Api) -> None:
+    paths = (await api.get("/")).json["paths"]
+    assert {"/api", "/api/v1", "/apis/apps/v1", "/healthz", "/version"} <= set(paths)

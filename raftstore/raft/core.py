@@ -103,6 +103,7 @@ class RaftCore(
         self.node_id, self.cluster_id, self.config = node_id, cluster_id, config
         self.wal, self.snapshots, self.machine = wal, snapshots, machine
         self.removed = False
+        self._is_voter = False
         self._rng = rng
         self._journal = Journal(wal)
         self._outbox = Outbox(self._journal, send)
@@ -257,7 +258,7 @@ class RaftCore(
 
     @property
     def more_work(self) -> bool:
-        """Committed entries wait to be applied, or a snapshot's next step is due."""
+        """Committed entries wait to be applied: tick again, after others had their turn."""
         return self.applied_index < self.commit_index
 
     def next_deadline(self) -> float:

@@ -46,7 +46,7 @@ class Elections(CoreState):
         if self._is_leading:
             self._drive_transfer(now)
             return
-        if self.removed or not self._is_voter:
+        if not self._is_voter:
             self._election_deadline = now + self.config.election_max  # never campaigns
             return
         if self._election_deadline >= now:
@@ -60,7 +60,9 @@ class Elections(CoreState):
     def _begin_pre_vote(self, now: float) -> None:
         """A campaign that would be in vain must not raise anyone's term (SyncObj has no
         pre-vote). test_elections.py::test_a_returning_node_does_not_depose_the_leader"""
-        self._election_deadline = now + self._new_election_timeout()
+        # One that was told that it is no member asks seldom: it may have been told too early.
+        patience = 10 if self.removed else 1
+        self._election_deadline = now + patience * self._new_election_timeout()
         self._pre_votes = set()
         self._leader = None
         last = self.wal.last_index

@@ -8,6 +8,7 @@ beyond what was compared.
 
 from __future__ import annotations
 
+from raftstore.errors import TransportError
 from raftstore.machine.commands import Noop, encode_command
 from raftstore.raft.configurations import decode_members
 from raftstore.raft.messages import Message
@@ -34,6 +35,7 @@ class Following(CoreState):
         if self._is_leading and term == self.term:
             raise AssertionError(f"{peer.id} and {self.node_id} both lead term {term}")
         self._heard_at = self._clock()
+        self._end_pre_vote()
         if term > self.term:
             self._transfer_ordered = False
             self._set_term(term)
@@ -51,7 +53,7 @@ class Following(CoreState):
         previous: int = message["prev_index"]
         rows = message["entries"]
         if rows and not rows[0][0] == previous + 1 <= rows[-1][0] == previous + len(rows):
-            raise AssertionError(f"{peer.id} sent entries that do not follow {previous}")
+            raise TransportError(f"{peer.id} sent entries that do not follow {previous}")
         commit = self.commit_index
         if previous < commit:
             # What is committed is equal everywhere; it need not be compared, nor be held still.

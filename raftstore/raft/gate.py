@@ -17,6 +17,8 @@ from raftstore.raft.messages import GATED, PROTOCOL_VERSION, Message
 from raftstore.raft.stock import Peer
 from raftstore.wal import Entry, Wal
 
+MAX_HELD = 16384
+
 Send = Callable[[str, Message], bool]
 
 
@@ -72,8 +74,7 @@ class Journal:
 class Outbox(Transport):  # type: ignore[misc]
     """SyncObj's transport: sends, or holds until the wal has caught up.
 
-    Held messages leave in the order in which they were given. They are bounded by what the
-    peers may send us in one sync: one reply per received message.
+    Held messages leave in the order in which they were given. Beyond `MAX_HELD` they are lost.
     """
 
     def __init__(self, journal: Journal, send: Send) -> None:
@@ -93,6 +94,8 @@ class Outbox(Transport):  # type: ignore[misc]
             message["transfer"] = self.forced_election
         needed = self.needed_seq(message)
         if self._journal.wal.synced_seq < needed:
+            if len(self._held) >= MAX_HELD:
+                return False  # as lost as on a bad network: every sender repeats what matters
             self._held.append((needed, peer.id, message))
             return True
         return self._send(peer.id, message)

@@ -210,6 +210,9 @@ class Membership(CoreState):
             for peer in voters | learners:
                 self._last_response.setdefault(peer, now)
                 self._match_index[peer] = self._progress_of(peer).match
+        self._is_voter = any(
+            m.node_id == self.node_id and not m.learner for m in self._configs.current
+        )
         if self._is_member(self._configs.current):
             self.removed = False
         self._announce_members()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from raftstore.errors import TransportError
 from raftstore.raft.messages import Message
 from raftstore.raft.progress import Progress
 from raftstore.raft.state import CoreState
@@ -128,7 +129,7 @@ class Replication(CoreState):
 
     def _matched(self, peer: Peer, progress: Progress, index: int) -> None:
         if index > self.wal.last_index:
-            raise AssertionError(f"{peer.id} acknowledged {index}, beyond the leader's log")
+            raise TransportError(f"{peer.id} acknowledged {index}, beyond the leader's log")
         progress.acknowledged(index)
         self._match_index[peer] = progress.match
 

@@ -55,6 +55,11 @@ class SnapshotSending(CoreState):
             sending.go_back(sending.acked)
         if now < sending.rest_until:
             return False
+        latest = self.snapshots.latest()
+        if sending.sent == 0 and latest is not None and latest.index != sending.meta.index:
+            sending.reader.close()  # nothing arrived yet, and there is a newer one
+            reader = self.snapshots.open_transfer(latest)
+            sending = progress.sending = Sending(latest, reader, now)
         return self._send_pieces(peer, sending, now)
 
     def _send_pieces(self, peer: Peer, sending: Sending, now: float) -> bool:
@@ -87,7 +92,9 @@ class SnapshotSending(CoreState):
             return
         now = self._clock()
         if message["failed"]:
-            # Defect 7: what was not installed is not counted; begin again after a while.
+            # Defect 7: what was not installed is not counted. Begin again after a while, with
+            # another file if there can be one: this one may be damaged on our disk.
+            self.request_snapshot()
             sending.go_back(0)
             sending.rest_until = sending.moved_at = now + self.config.election_max
             return

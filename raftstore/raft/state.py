@@ -50,6 +50,7 @@ class CoreState(IsolatedSyncObj):
     _peers: dict[str, Peer]
     _configs: Configurations
     _progress: dict[Peer, Progress]  # the leader's view of every other member
+    _is_voter: bool  # by the newest configuration in the log
     _heard_at: float  # when the leader was last heard from
 
     def _peer(self, node_id: str) -> Peer:
@@ -66,10 +67,6 @@ class CoreState(IsolatedSyncObj):
     @property
     def _is_leading(self) -> bool:
         return self._state == LEADER
-
-    @property
-    def _is_voter(self) -> bool:
-        return any(m.node_id == self.node_id and not m.learner for m in self._configs.current)
 
     @property
     def _quorum(self) -> int:
@@ -89,6 +86,10 @@ class CoreState(IsolatedSyncObj):
 
     def transfer_leadership(self, to: str | None = None) -> bool:
         """Elections."""
+        raise NotImplementedError
+
+    def _end_pre_vote(self) -> None:
+        """Elections: there is a leader, or a campaign."""
         raise NotImplementedError
 
     def _follow(self, peer: Peer, message: Message) -> bool:
@@ -121,6 +122,10 @@ class CoreState(IsolatedSyncObj):
 
     def _needed_by_transfers(self, index: int) -> int:
         """SnapshotSending: how far the log may be trimmed although snapshots are on their way."""
+        raise NotImplementedError
+
+    def request_snapshot(self) -> None:
+        """SnapshotMaking: make one at the next step, due or not."""
         raise NotImplementedError
 
     def _stop_making(self) -> None:

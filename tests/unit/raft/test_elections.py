@@ -83,6 +83,18 @@ def test_a_pre_vote_raises_no_term_and_stores_nothing() -> None:
     assert (node.core.term, node.core.wal.seq) == (term, seq)
 
 
+def test_a_pre_vote_ends_when_a_leader_is_heard() -> None:
+    node = Node("b")
+    node.tick(1.0)
+    assert node.core.role == "candidate"
+    node.entries("a", term=1, prev=(1, 1))
+    assert node.core.role == "follower"
+    for peer in "ac":
+        node.receive(peer, "pre_vote_reply", term=2)
+    node.tick()
+    assert (node.core.role, node.core.term) == ("follower", 1)
+
+
 def test_one_vote_per_term_even_after_a_power_loss() -> None:
     node = Node("b")
     end = {"transfer": False, "last_log_index": 1, "last_log_term": 1}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from definitions import objects
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schema_objects import objects
 
 from kapiserver.resources.schema import SchemaSet
 

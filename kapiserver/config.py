@@ -230,6 +230,14 @@ OPTIONS: tuple[Option, ...] = (
         "The id of a new cluster; nodes with another id are refused.",
         "Cluster",
     ),
+    Option(
+        "initial-cluster-state",
+        str,
+        "new",
+        "new|existing",
+        "existing: this node joins a running cluster and waits to be added.",
+        "Cluster",
+    ),
     Option("peer-cert-file", Path, "", "FILE", "The certificate for peer traffic.", "Cluster"),
     Option("peer-key-file", Path, "", "FILE", "The key of --peer-cert-file.", "Cluster"),
     Option(
@@ -294,6 +302,7 @@ class ServerConfig:
     advertise_peer_address: str
     initial_cluster: tuple[tuple[str, str], ...]
     initial_cluster_token: str
+    initial_cluster_state: str
     peer_cert_file: Path | None
     peer_key_file: Path | None
     peer_trusted_ca_file: Path | None
@@ -328,6 +337,7 @@ def make_config(given: Mapping[str, str], *, base: Path | None = None) -> Server
     if values["data_dir"] is None:
         raise ConfigError("--data-dir is not set: say where the node keeps its data")
     for name, allowed in (
+        ("initial_cluster_state", ("new", "existing")),
         ("log_format", ("text", "json")),
         ("log_level", ("debug", "info", "warning", "error")),
     ):

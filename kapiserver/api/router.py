@@ -17,12 +17,12 @@ from kapiserver.api.delete import delete
 from kapiserver.api.deletecollection import delete_collection
 from kapiserver.api.list import list_now, list_objects
 from kapiserver.api.patch import patch
+from kapiserver.api.paths import PathNotFound
 from kapiserver.api.scope import Scope
 from kapiserver.api.update import update
 from kapiserver.api.watch import watch
 from kapiserver.errors import MethodNotAllowed
 from kapiserver.pipeline.context import RequestContext
-from kapiserver.pipeline.dispatcher import PathNotFound
 from kapiserver.request import Response
 from kapiserver.resources.definition import Subresource
 

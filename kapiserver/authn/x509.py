@@ -48,7 +48,9 @@ class ClientCertificates:
         self._leaf_policy = ExtensionPolicy.permit_all().may_be_present(
             x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _for_clients
         )
-        self._authority_policy = ExtensionPolicy.permit_all()
+        self._authority_policy = ExtensionPolicy.permit_all().require_present(
+            x509.BasicConstraints, Criticality.AGNOSTIC, None
+        )
 
     def authenticate(self, request: Request) -> UserInfo | None:
         connection = request.connection

@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
         machine,
         Authority.create(),
         cluster_id=f"kapi-{secrets.token_hex(6)}",
-        members=f"{machine.name}={machine.peer_address}",
+        joins=False,
     )
     print(f"{machine.name} is set up in {machine.directory}. Start it (or let systemd do it):\n")
     print(f"  kapiserver serve --config {machine.config_path}\n")

@@ -104,7 +104,7 @@ def _local_address(towards: str) -> str:
         return address
 
 
-def write_machine(machine: Machine, authority: Authority, *, cluster_id: str, members: str) -> None:
+def write_machine(machine: Machine, authority: Authority, *, cluster_id: str, joins: bool) -> None:
     """Certificates, kubeconfig and, last, the config of a node."""
     pki = machine.directory / "pki"
     hosts = [machine.address, "127.0.0.1", "::1", machine.name, *layout.SERVICE_NAMES]
@@ -125,12 +125,12 @@ def write_machine(machine: Machine, authority: Authority, *, cluster_id: str, me
             credentials=admin,
             current="kapi",
         )
-        write_private(machine.config_path, _settings(machine, cluster_id, members))
+        write_private(machine.config_path, _settings(machine, cluster_id, joins=joins))
     except (OSError, PkiError) as error:
         raise CommandError(f"cannot write to {machine.directory} (--data-dir): {error}") from error
 
 
-def _settings(machine: Machine, cluster_id: str, members: str) -> bytes:
+def _settings(machine: Machine, cluster_id: str, *, joins: bool) -> bytes:
     any_address = "::" if ":" in machine.address else "0.0.0.0"
     settings = {
         "name": machine.name,
@@ -143,7 +143,8 @@ def _settings(machine: Machine, cluster_id: str, members: str) -> bytes:
         "client-ca-file": "pki/ca.crt",
         "listen-peer-address": f"{_bracketed(any_address)}:{machine.peer_port}",
         "advertise-peer-address": machine.peer_address,
-        "initial-cluster": members,
+        "initial-cluster": "" if joins else f"{machine.name}={machine.peer_address}",
+        "initial-cluster-state": "existing" if joins else "new",
         "initial-cluster-token": cluster_id,
         "peer-cert-file": "pki/peer.crt",
         "peer-key-file": "pki/peer.key",

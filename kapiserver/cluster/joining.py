@@ -49,12 +49,10 @@ class JoinDesk:
                 "the token is not valid (any more): make one with 'kapiserver token create'"
             )
         member = Member(name, address, True, (("url", url),))
-        others = [m for m in store.members if m.node_id != name]
         await self._add(store, member)
         log.info("%s at %s joins as a learner", name, address)
         return {
             "cluster_id": store.cluster_id,
-            "members": ",".join(f"{m.node_id}={m.address}" for m in others),
             "ca_certificate": authority.certificate_pem,
             "ca_key": authority.key_pem,
         }

@@ -99,7 +99,7 @@ class ObjectStore:
         oldest = backend.compact_revision
         if oldest < self.cache.log_start:
             prefix = self.keys.prefix
-            history = backend.history(prefix, prefix_end(prefix), oldest + 1)
+            history = backend.history(prefix, prefix_end(prefix), from_revision=oldest + 1)
             self.cache.extend_log(history, oldest)
 
     # -- writes ---------------------------------------------------------------------------------

@@ -1,0 +1,133 @@
+"""From the node's settings to those of its parts. No part is started here; files are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kapiserver.authn.authenticator import Anonymous, Authenticator
+from kapiserver.authn.tokens import StaticTokens, TokenFileError, read_tokens
+from kapiserver.authn.x509 import ClientCertificates
+from kapiserver.cluster.joining import JoinDesk
+from kapiserver.config import ServerConfig, required_files
+from kapiserver.http import FrontEndConfig
+from kapiserver.pki import Authority, PkiError
+from raftstore import Member, StoreConfig
+from raftstore.raft import RaftConfig
+from raftstore.transport import TlsFiles
+
+# A proposal carries more than the object; what a client may send has to fit with room to spare.
+COMMAND_OVERHEAD = 64 * 1024
+
+
+class StartError(Exception):
+    """The node cannot start; the text names the flag or the file at fault."""
+
+
+def check_files(config: ServerConfig) -> None:
+    """Raises StartError for a file that is named and cannot be read."""
+    for flag, path in required_files(config):
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise StartError(f"{flag}: cannot read {path}: {error.strerror}") from error
+    if config.tls_cert_file is None:
+        raise StartError(
+            "--tls-cert-file and --tls-private-key-file are needed: the API is served over TLS "
+            "only ('kapiserver up' and 'kapiserver init' make certificates)"
+        )
+
+
+def store_config(config: ServerConfig, join_desk: JoinDesk) -> StoreConfig:
+    """Raises StartError when the cluster settings do not fit together."""
+    raft = RaftConfig(
+        heartbeat=config.heartbeat_interval,
+        election_min=config.election_timeout,
+        election_max=2 * config.election_timeout,
+        leader_fallback=2 * config.election_timeout,
+        snapshot_entries=config.snapshot_count,
+    )
+    tls = None
+    if config.peer_cert_file and config.peer_key_file and config.peer_trusted_ca_file:
+        tls = TlsFiles(config.peer_trusted_ca_file, config.peer_cert_file, config.peer_key_file)
+    listen = None
+    if config.listen_peer_address is not None:
+        host, port = config.listen_peer_address
+        listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        return StoreConfig(
+            node_id=config.name,
+            cluster_id=config.initial_cluster_token,
+            data_dir=config.data_dir,
+            members=_founders(config),
+            listen=listen if tls is not None else None,
+            tls=tls,
+            on_join=join_desk.answer,
+            raft=raft,
+            quota_bytes=config.quota_backend_bytes,
+            max_command_bytes=config.max_request_bytes + COMMAND_OVERHEAD,
+            compact_age=config.auto_compaction_retention,
+            compact_revisions=config.auto_compaction_max_revisions,
+        )
+    except ValueError as error:
+        raise StartError(f"the cluster settings do not fit together: {error}") from error
+
+
+def _founders(config: ServerConfig) -> tuple[Member, ...]:
+    if config.initial_cluster_state == "existing":
+        return ()
+    if not config.initial_cluster:
+        return (Member(config.name, config.advertise_peer_address, False, _meta(config)),)
+    return tuple(Member(name, address, False, ()) for name, address in config.initial_cluster)
+
+
+def _meta(config: ServerConfig) -> tuple[tuple[str, str], ...]:
+    return (("url", config.advertise_url),) if config.advertise_url else ()
+
+
+def front_end_config(config: ServerConfig) -> FrontEndConfig:
+    assert config.tls_cert_file is not None
+    assert config.tls_private_key_file is not None
+    return FrontEndConfig(
+        cert_file=config.tls_cert_file,
+        key_file=config.tls_private_key_file,
+        client_ca_file=config.client_ca_file,
+        host=config.bind_address,
+        port=config.secure_port,
+        max_streams=config.http2_max_streams_per_connection,
+        grace_period=config.shutdown_grace_period,
+    )
+
+
+def authority_of(config: ServerConfig) -> Authority | None:
+    """The CA that signs for joining nodes, where this node has its key."""
+    if config.cluster_ca_key_file is None or config.peer_trusted_ca_file is None:
+        return None
+    try:
+        return Authority.load(
+            config.peer_trusted_ca_file.read_bytes(), config.cluster_ca_key_file.read_bytes()
+        )
+    except (OSError, PkiError) as error:
+        raise StartError(f"--cluster-ca-key-file: {error}") from error
+
+
+def authenticators(config: ServerConfig) -> list[Authenticator]:
+    """In the order in which they are asked."""
+    found: list[Authenticator] = []
+    if config.client_ca_file is not None:
+        try:
+            found.append(ClientCertificates(config.client_ca_file.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise StartError(f"--client-ca-file: {config.client_ca_file}: {error}") from error
+    if config.token_auth_file is not None:
+        found.append(_tokens(config.token_auth_file))
+    if config.anonymous_auth:
+        found.append(Anonymous())
+    return found
+
+
+def _tokens(path: Path) -> StaticTokens:
+    try:
+        return StaticTokens(read_tokens(path.read_text().splitlines()))
+    except (OSError, TokenFileError, UnicodeDecodeError) as error:
+        raise StartError(f"--token-auth-file: {path}: {error}") from error

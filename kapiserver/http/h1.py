@@ -225,12 +225,12 @@ class H1Protocol(H11Protocol):
                 upgrade = value.lower()
         version = self._parser.get_http_version()
         method = self._parser.get_method().decode("ascii")
+        if method == "CONNECT":
+            return self._refuse(faults.MethodUnsupported("CONNECT is not supported"))
         if target is None:
             return self._refuse(faults.NOT_ASCII)
         if hosts > 1 or (not hosts and version == "1.1"):
             return self._refuse(BadRequest("a request needs exactly one Host header"))
-        if method == "CONNECT":
-            return self._refuse(faults.MethodUnsupported("CONNECT is not supported"))
         exchange.keep = self._parser.should_keep_alive() and version == "1.1"
         exchange.request = Request(
             method, target[0], target[1], headers, self.owner.facts, version, exchange.read_body

@@ -183,7 +183,7 @@ class H2Exchange(Exchange):
                 await self._progress.wait()
             self._progress = None
             if deadline.cancelled_caught:
-                return False
+                self.abort()
         return not self.gone
 
     def _enqueue(self, data: bytes) -> None:

@@ -195,8 +195,7 @@ class Exchange(ABC):
                 return False
             if not self.gone:
                 self.finish()
-                await self.flushed()
-            return not self.gone
+            return await self.flushed()
         body = response.body
         size = len(body) if isinstance(body, bytes) else sum(map(len, body))
         if response.compressible and gzip.worth_compressing(size):

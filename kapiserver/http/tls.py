@@ -56,11 +56,7 @@ def make_context(config: FrontEndConfig) -> SSL.Context:
     context.use_privatekey_file(str(config.key_file))
     context.check_privatekey()
     if config.client_ca_file is not None:
-        pem = config.client_ca_file.read_bytes()
-        marker = b"-----BEGIN CERTIFICATE-----"
-        blocks = [marker + block for block in pem.split(marker)[1:]]
-        names = [crypto.load_certificate(crypto.FILETYPE_PEM, b).get_subject() for b in blocks]
-        context.set_client_ca_list(names)
+        context.load_client_ca(str(config.client_ca_file).encode())
     return context
 
 

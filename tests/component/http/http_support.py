@@ -354,6 +354,7 @@ class H2Client:
         self.goaways: list[tuple[int, int]] = []
         self.settings: dict[int, int] = {}
         self.eof = False
+        self._partial = b""
         self.reading = True  # False: DATA is not acknowledged, windows run dry
 
     @classmethod
@@ -402,12 +403,29 @@ class H2Client:
         if not data:
             self.eof = True
             return
-        for event in self.h2.receive_data(data):
+        for event in self.h2.receive_data(self._without_goaways(data)):
             self._handle(event)
         try:
             await self.flush()
         except trio.BrokenResourceError:
             self.eof = True
+
+    def _without_goaways(self, data: bytes) -> bytes:
+        """The h2 library would take nothing more after a GOAWAY; streams may still be finished."""
+        data = self._partial + data
+        kept, at = b"", 0
+        while len(data) - at >= 9:
+            end = at + 9 + int.from_bytes(data[at : at + 3], "big")
+            if end > len(data):
+                break
+            if data[at + 3] == 7:
+                last = int.from_bytes(data[at + 9 : at + 13], "big")
+                self.goaways.append((last, int.from_bytes(data[at + 13 : at + 17], "big")))
+            else:
+                kept += data[at:end]
+            at = end
+        self._partial = data[at:]
+        return kept
 
     def _handle(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.ResponseReceived):
@@ -426,8 +444,6 @@ class H2Client:
             self.ended.add(event.stream_id)
         elif isinstance(event, h2.events.StreamReset):
             self.reset[event.stream_id] = int(event.error_code)
-        elif isinstance(event, h2.events.ConnectionTerminated):
-            self.goaways.append((event.last_stream_id or 0, int(event.error_code)))
         elif isinstance(event, h2.events.RemoteSettingsChanged):
             for code, change in event.changed_settings.items():
                 self.settings[int(code)] = change.new_value

@@ -298,7 +298,7 @@ def bench_watch(port: int, folder: Path, case: str, pid: int, args: argparse.Nam
     result = control(port, folder, f"/publish?{args.events}")
     per_event = result["cpu"] / result["delivered"]
     print(
-        f"watch {case}, {args.watchers} watchers: {per_event * 1e6:6.1f} us CPU per delivered event,"
+        f"watch {case}, {args.watchers} watchers: {per_event * 1e6:6.1f} us CPU per delivery,"
         f" {1 / per_event:8.0f}/s/core, {each:.0f} kB per watcher,"
         f" {result['delivered']:.0f} of {args.events * args.watchers} delivered"
     )

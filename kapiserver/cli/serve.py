@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 
 import trio
@@ -14,8 +13,6 @@ from kapiserver.config import ConfigError, ServerConfig, add_flags, from_argumen
 from kapiserver.server import StartError, run_node
 from raftstore.errors import StoreError
 
-log = logging.getLogger(__name__)
-
 
 def run(arguments: argparse.Namespace) -> int:
     try:
@@ -24,13 +21,20 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error), exit_status=2) from error
     logs.configure(level=config.log_level, form=config.log_format)
     try:
-        trio.run(_serve, config, strict_exception_groups=False)
-    except StartError as error:
-        raise CommandError(str(error)) from error
-    except StoreError as error:
-        log.error("the node has stopped: %s", error)
-        raise CommandError(f"the node has stopped: {error}") from error
+        trio.run(_serve, config)
+    except BaseExceptionGroup as group:
+        expected, rest = group.split((StartError, StoreError))
+        if expected is None or rest is not None:
+            raise
+        raise CommandError(_reason(expected)) from group
     return 0
+
+
+def _reason(error: BaseException) -> str:
+    """The first failure of a group, in words for the operator."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, StartError) else f"the node has stopped: {error}"
 
 
 async def _serve(config: ServerConfig) -> None:

@@ -173,6 +173,7 @@ class Node:
         task_status.started(url)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._leading, NamespaceController(self.services).run)
+            nursery.start_soon(self._openapi.warm)
             nursery.start_soon(promote_learners, self._store)
             nursery.start_soon(announce, self._store, url)
 

@@ -47,11 +47,18 @@ class StorageMetrics:
 class Storage:
     """`run` must be running (in a nursery of the caller) for watches to be delivered."""
 
-    def __init__(self, backend: Store, *, bookmark_seconds: float = BOOKMARK_SECONDS) -> None:
+    def __init__(
+        self,
+        backend: Store,
+        *,
+        bookmark_seconds: float = BOOKMARK_SECONDS,
+        freshness_seconds: float = FRESHNESS_SECONDS,
+    ) -> None:
         self.backend = backend
         self.leases = LeasePool(backend)
         self.metrics = StorageMetrics()
         self._bookmark_seconds = bookmark_seconds
+        self._freshness_seconds = freshness_seconds
         self._stores: dict[bytes, ObjectStore] = {}
         self._changed: dict[ObjectStore, None] = {}
         self._wake = trio.Event()
@@ -111,7 +118,7 @@ class Storage:
         if revision <= self.revision:
             return
         try:
-            await self.backend.wait_revision(revision, FRESHNESS_SECONDS)
+            await self.backend.wait_revision(revision, self._freshness_seconds)
         except TimeoutError as error:
             raise Timeout(
                 f"Too large resource version: {revision}, current: {self.revision}",

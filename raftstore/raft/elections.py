@@ -49,6 +49,8 @@ class Elections(CoreState):
         if not self._is_voter:
             self._election_deadline = now + self.config.election_max  # never campaigns
             return
+        if not self._voters:
+            self._election_deadline = min(self._election_deadline, now - 1.0)  # waits for nobody
         if self._election_deadline >= now:
             return
         self._outbox.forced_election = self._transfer_ordered

@@ -123,7 +123,7 @@ async def running(directory: Path, *, bookmark_seconds: float = 60.0) -> AsyncIt
     async with open_store(config) as backend:
         await backend.wait_leader()
         await backend.read_barrier()
-        storage = Storage(backend, bookmark_seconds=bookmark_seconds)
+        storage = Storage(backend, bookmark_seconds=bookmark_seconds, freshness_seconds=0.05)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storage.run)
             yield World(backend, storage, nursery)

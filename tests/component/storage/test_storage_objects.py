@@ -114,9 +114,7 @@ async def test_exact_lists_go_back_in_time_until_the_compaction(world: World) ->
         await world.things.list(exact)
 
 
-async def test_a_revision_from_the_future_times_out_as_upstream_says(
-    world: World, autojump_clock: object
-) -> None:
+async def test_a_revision_from_the_future_times_out_as_upstream_says(world: World) -> None:
     with pytest.raises(Timeout, match="Too large resource version: 999, current: 0"):
         await world.things.list(ListQuery(resource_version="999"))
 

@@ -19,6 +19,7 @@ WEIGHTS = {
     "power_loss_everywhere": 4,
     "kill_everywhere": 2,
     "sync_error": 5,
+    "disk_full": 3,
     "pause": 8,
     "reset": 10,
     "stall": 14,
@@ -80,6 +81,11 @@ class Faults:
         host = rng.choice(hosts)
         self.world.log("the next sync fails on", host.node_id)
         host.disk.fail_syncs()
+
+    def _disk_full(self, rng: Random, hosts: list[Host]) -> None:
+        host = rng.choice(hosts)
+        self.world.log("the disk of", host.node_id, "is full")
+        host.disk.capacity = 1
 
     def _pause(self, rng: Random, hosts: list[Host]) -> None:
         host, duration = self._victim(rng, hosts), rng.uniform(0.1, 2)

@@ -8,11 +8,12 @@ is not a storage error is a violation.
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 
-from raftstore.errors import StorageError
+from raftstore.errors import StorageError, StoreError
 from raftstore.machine import Applied, Machine
 from raftstore.raft import Members, Message, RaftConfig, RaftCore
 from raftstore.sim.disk import FaultyDisk
@@ -45,6 +46,10 @@ def config_for(rng: Random) -> RaftConfig:
         transfer_window=3,
         promote_lag=30,
     )
+
+
+# What a fault of the core looks like.
+FAULTS = (AssertionError, LookupError, TypeError, ValueError, AttributeError, StoreError)
 
 
 class Host:
@@ -88,6 +93,7 @@ class Host:
         self._links = frozenset()
         self.waiting.clear()
         self._inbox.clear()
+        self.disk.capacity = None  # somebody made room
         self._readers.clear()
         self._clock_rate = self._rng.choice((1.0, 1.0, 0.95, 1.05))
         try:
@@ -198,6 +204,12 @@ class Host:
         if self._is_paused():
             self._inbox.append(action)
             return
+        self._guarded(action)
+        if self.alive:
+            self._soon()
+
+    def _guarded(self, action: Callable[[], object]) -> None:
+        """A storage error stops the node, as it should; any other error is a fault of ours."""
         try:
             action()
         except StorageError as error:
@@ -205,8 +217,11 @@ class Host:
                 self.world.violation("DAMAGE", f"{self.node_id}: {error}")
             self.world.log(self.node_id, "stops:", error)
             self.kill(power=True)
-            return
-        self._soon()
+        except FAULTS as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.world.violation(
+                "CRASH", f"{self.node_id}: {error!r} at {where.filename}:{where.lineno}"
+            )
 
     def _soon(self) -> None:
         if self._tick_at is None or self._tick_at > self.world.now + 0.002:
@@ -228,15 +243,15 @@ class Host:
         if self._is_paused():
             self._tick_later(self._paused_until - self.world.now)
             return
-        core = self.core
-        try:
+        core, more = self.core, False
+
+        def work() -> None:
+            nonlocal more
             core.tick()
             more = core.snapshot_step() or core.more_work
-        except StorageError as error:
-            if type(error) is not StorageError:
-                self.world.violation("DAMAGE", f"{self.node_id}: {error}")
-            self.world.log(self.node_id, "stops:", error)
-            self.kill(power=True)
+
+        self._guarded(work)
+        if not self.alive:
             return
         self._answer_readers()
         self._sync_later()

@@ -128,6 +128,7 @@ class Simulation:
             host.resume()
             host.sync_delay = 0.004
             host.disk.fail_syncs(0)
+            host.disk.capacity = None
         self.world.run_until(self.world.now + PEACE)
 
     def _reckon(self) -> None:

@@ -36,6 +36,7 @@ def put(key: str, proposal_id: bytes = b"") -> bytes:
 
 
 FOUNDERS = members("abc")
+CORE: list[type[RaftCore]] = [RaftCore]  # which core the nodes get; `test_mutants.py` changes it
 
 
 def must_not_be_refused(error: StoreError) -> None:
@@ -52,7 +53,6 @@ class Node:
         disk: FaultyDisk | None = None,
         auto_sync: bool = True,
         connected: bool = True,
-        core_class: type[RaftCore] = RaftCore,
         clock: Callable[[], float] | None = None,
         margin_entries: int = 0,
     ) -> None:
@@ -69,7 +69,7 @@ class Node:
         snapshots = SnapshotStore(self.disk, "/data/snapshots")
         latest = snapshots.latest()
         machine = Machine() if latest is None else Machine.thaw(snapshots.read(latest))
-        self.core = core_class(
+        self.core = CORE[0](
             node_id=node_id,
             cluster_id=CLUSTER,
             config=config or RaftConfig(),

@@ -1,12 +1,10 @@
-"""Cores with one safeguard taken out each: the simulator has to notice every one of them."""
+"""Cores with one safeguard taken out each; `test_mutants.py` says what has to notice it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from raftstore.raft import Message, RaftCore
-from raftstore.raft.gate import Outbox
-from raftstore.raft.reads import Reads
+from raftstore.raft import Members, Message, RaftCore
 from raftstore.raft.stock import Peer
 from raftstore.snapshot import SnapshotMeta
 from raftstore.wal import Entry
@@ -47,8 +45,21 @@ class WipesTheTailAtRestart(RaftCore):
         super()._recover_snapshot(latest)
 
 
-class AppliesBeforeItCounts(RaftCore):
-    """Defect 6: an entry that fails half-way would be applied again; here it always is."""
+class AppliesAgainAfterAnError(RaftCore):
+    """Defect 6."""
+
+    def _apply(self, entry: Entry) -> None:
+        before = self.applied_index
+        try:
+            super()._apply(entry)
+        except RuntimeError:
+            self.applied_index = before
+            self.machine.applied_index = before
+            raise
+
+
+class AppliesTwice(RaftCore):
+    """Defect 6, as a state machine would see it."""
 
     def _apply(self, entry: Entry) -> None:
         super()._apply(entry)
@@ -69,10 +80,33 @@ class AcknowledgesFailedSnapshots(RaftCore):
 
 
 class NeverBacksOff(RaftCore):
-    """Defect 9: a refusal moves the leader by nothing."""
+    """Defect 9."""
 
-    def _refuse(self, peer: Peer, rejected: int, hint: int, message: Message) -> None:
-        super()._refuse(peer, rejected, rejected + 1, message)
+    def _on_append_reply(self, peer: Peer, message: Message) -> None:
+        if message["ok"]:
+            super()._on_append_reply(peer, message)
+
+
+class StartsWithoutItsSnapshot(RaftCore):
+    """Defect 10."""
+
+    def _recover_log(self, founders: Members) -> None:
+        if self.snapshots.latest() is None:
+            self.machine.applied_index = self.wal.base[0]
+            return
+        super()._recover_log(founders)
+
+
+class NoPreVote(RaftCore):
+    def _begin_pre_vote(self, now: float) -> None:
+        pass
+
+
+class NeverContent(RaftCore):
+    """No stickiness."""
+
+    def _is_content(self) -> bool:
+        return False
 
 
 class SendsBeforeTheSync(RaftCore):
@@ -80,7 +114,7 @@ class SendsBeforeTheSync(RaftCore):
 
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
-        self._outbox.needed_seq = lambda _message: 0
+        self._outbox.needed_seq = lambda message: 0  # type: ignore[method-assign]
 
 
 class CommitsBeforeItsOwnSync(RaftCore):
@@ -132,16 +166,17 @@ class SnapshotsUncommittedMembers(RaftCore):
     """SyncObj's dump holds whatever configuration is in the log."""
 
     def _begin_making(self) -> None:
-        at = self._configs.at
-        self._configs.at = lambda _index: (self._configs.index, self._configs.current)
+        configs = self._configs
+        newest = (configs.index, configs.current)
+        configs.at = lambda index: newest  # type: ignore[method-assign]
         super()._begin_making()
-        self._configs.at = at
+        del configs.at
 
 
 class ForgetsMembersAtRestart(RaftCore):
     """The constructor's members count at restart."""
 
-    def _recover_log(self, founders: Any) -> None:
+    def _recover_log(self, founders: Members) -> None:
         super()._recover_log(founders)
         if founders and self.wal.last_index > 1:
             self._configs.reset(0, founders, [])
@@ -152,6 +187,3 @@ class ChangesMembersAllAtOnce(RaftCore):
 
     def _SyncObj__changeCluster(self, members: Any) -> bool:  # noqa: N802
         return bool(self._SyncObj__doChangeCluster(members))
-
-
-__all__ = ["Outbox", "Reads"]

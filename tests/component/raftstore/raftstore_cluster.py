@@ -55,8 +55,13 @@ class Cluster:
             node_id=node_id,
             data_dir=self._directory / node_id,
             members=tuple(members),
-            tls=self.authority.member(node_id),
-            **{"cluster_id": "c1", "raft": PATIENT, **self._options, **options},
+            **{
+                "cluster_id": "c1",
+                "raft": PATIENT,
+                "tls": self.authority.member(node_id),
+                **self._options,
+                **options,
+            },
         )
         self.configs[node_id] = config
         return config
@@ -110,7 +115,8 @@ class Cluster:
                     return store
             return None
 
-        return await until(find)
+        found: Store = await until(find)
+        return found
 
     async def follower(self) -> Store:
         leader = await self.leader()

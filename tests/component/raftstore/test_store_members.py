@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+import pytest
+import trio
 from raftstore_cluster import LIMIT, Cluster, cluster, free_address, until
 from raftstore_pki import Authority
 
+from raftstore.config import StoreConfig
 from raftstore.errors import MembershipError, StoreError
 from raftstore.store import Diverged
+from raftstore.transport import JoinRefused, Message, pin_of, request_join
 from raftstore.types import Member
 
 
@@ -136,3 +140,42 @@ async def test_a_node_whose_state_differs_from_the_majority_stops(tmp_path: Path
         assert f"{broken.node_id} differs from the majority" in str(error)
         await leader.put(b"/c", b"")
         assert len(nodes.stores) == 2
+
+
+async def test_a_machine_with_only_a_pin_and_a_token_becomes_a_member(tmp_path: Path) -> None:
+    """What the layer above does with `on_join`: check a token, hand out a certificate, add."""
+    async with cluster(tmp_path, size=1) as nodes:
+        store = nodes.stores["n1"]
+        address = free_address()
+
+        async def on_join(request: Message) -> Message:
+            if request["token"] != "secret":
+                raise JoinRefused("the token is not valid")
+            files = nodes.authority.member(request["node_id"])
+            await store.member_add_learner(Member(request["node_id"], request["address"]))
+            certificate = await trio.Path(files.cert).read_bytes()
+            return {"cluster_id": store.cluster_id, "certificate": certificate}
+
+        await nodes.kill("n1")
+        await nodes.start("n1", on_join=on_join)
+        store = await nodes.leader()
+        request = {"token": "wrong", "node_id": "n2", "address": address}
+        pin = pin_of(nodes.authority.ca.read_text())
+        first = nodes.configs["n1"].members[0].address
+        with pytest.raises(JoinRefused, match="token"):
+            await request_join(first, request, ca_pin=pin)
+        answer = await request_join(first, {**request, "token": "secret"}, ca_pin=pin)
+        assert answer["certificate"].startswith(b"-----BEGIN CERTIFICATE")
+        nodes.configure("n2", (), listen=address, cluster_id=answer["cluster_id"])
+        await nodes.start("n2")
+        await promote(nodes, "n2")
+        await nodes.stores["n2"].put(b"/a", b"", timeout=LIMIT)
+
+
+async def test_a_cluster_without_tls_works_on_loopback_if_it_is_asked_for(tmp_path: Path) -> None:
+    pair = (Member("n1", "127.0.0.1:7001"), Member("n2", "127.0.0.1:7002"))
+    with pytest.raises(ValueError, match="needs tls"):
+        StoreConfig(node_id="n1", cluster_id="c1", data_dir=tmp_path, members=pair)
+    async with cluster(tmp_path, tls=None, plaintext=True) as nodes:
+        await (await nodes.follower()).put(b"/a", b"")
+        await nodes.same_state()

@@ -144,8 +144,10 @@ class _Parser:
         problems = qualified_name(key)
         if problems:
             raise SelectorError(f"<nil>: Invalid value: {quoted(key)}: {'; '.join(problems)}")
+        if negated:
+            return Requirement(key, "!")
         if self._peek() in (_END, ","):
-            return Requirement(key, "!" if negated else "exists")
+            return Requirement(key, "exists")
         operator = self._next()
         if operator not in _OPERATORS:
             expected = "in, notin, =, ==, !=, gt, lt"

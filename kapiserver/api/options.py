@@ -207,7 +207,7 @@ def _selectors(
         try:
             labels = parse_labels(text) or None
         except SelectorError as error:
-            raise BadRequest(f"unable to parse requirement: {error}") from error
+            raise BadRequest(str(error)) from error
     if text := first(query, "fieldSelector"):
         try:
             fields = parse_fields(text, definition.selectable_fields) or None

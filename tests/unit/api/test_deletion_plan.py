@@ -1,0 +1,110 @@
+"""What a delete does to an object, decided without a store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kapiserver.api.deletion import Step, check_preconditions, finalizers_for, finished, plan
+from kapiserver.api.options import DeleteOptions
+from kapiserver.errors import Conflict
+
+
+def stored(**metadata: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "a", "uid": "u", "resourceVersion": "5", **metadata}}
+
+
+def test_without_finalizers_and_grace_it_is_removed() -> None:
+    assert plan(stored(), DeleteOptions(), "things", None).step is Step.REMOVE
+
+
+def test_finalizers_keep_it_with_a_deletion_timestamp() -> None:
+    planned = plan(stored(finalizers=["a/b"], generation=3), DeleteOptions(), "things", None)
+    assert planned.step is Step.STORE
+    metadata = planned.obj["metadata"]
+    assert metadata["deletionTimestamp"].endswith("Z")
+    assert metadata["deletionGracePeriodSeconds"] == 0
+    assert metadata["generation"] == 4
+
+
+def test_grace_is_what_the_client_says_or_what_the_object_says() -> None:
+    def grace(_: Any) -> int:
+        return 30
+
+    assert (
+        plan(stored(), DeleteOptions(), "pods", grace).obj["metadata"]["deletionGracePeriodSeconds"]
+        == 30
+    )
+    options = DeleteOptions(grace_period_seconds=5)
+    planned = plan(stored(), options, "pods", grace)
+    assert planned.obj["metadata"]["deletionGracePeriodSeconds"] == 5
+    now = plan(stored(), DeleteOptions(grace_period_seconds=0), "pods", grace)
+    assert now.step is Step.REMOVE
+    negative = plan(stored(), DeleteOptions(grace_period_seconds=-7), "pods", grace)
+    assert negative.obj["metadata"]["deletionGracePeriodSeconds"] == 1
+
+
+def test_a_grace_period_only_gets_shorter() -> None:
+    marked = {"deletionTimestamp": "2030-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30}
+
+    def grace(_: Any) -> int:
+        return 30
+
+    for seconds in (None, 30, 60):
+        options = DeleteOptions(grace_period_seconds=seconds)
+        assert plan(stored(**marked), options, "pods", grace).step is Step.PENDING
+    shorter = plan(stored(**marked), DeleteOptions(grace_period_seconds=10), "pods", grace)
+    assert shorter.step is Step.STORE
+    assert shorter.obj["metadata"]["deletionTimestamp"] == "2030-01-01T00:00:10Z"
+    at_once = plan(stored(**marked), DeleteOptions(grace_period_seconds=0), "pods", grace)
+    assert at_once.step is Step.REMOVE
+
+
+@pytest.mark.parametrize(
+    ("current", "options", "expected"),
+    [
+        ([], DeleteOptions(), []),
+        (["x/y"], DeleteOptions(), ["x/y"]),
+        ([], DeleteOptions(propagation_policy="Orphan"), ["orphan"]),
+        ([], DeleteOptions(propagation_policy="Foreground"), ["foregroundDeletion"]),
+        (["orphan"], DeleteOptions(propagation_policy="Background"), []),
+        (["orphan", "x/y"], DeleteOptions(), ["orphan", "x/y"]),
+        ([], DeleteOptions(orphan_dependents=True), ["orphan"]),
+        (["foregroundDeletion"], DeleteOptions(orphan_dependents=False), []),
+    ],
+)
+def test_propagation_policies(
+    current: list[str], options: DeleteOptions, expected: list[str]
+) -> None:
+    assert finalizers_for(current, options, "things") == expected
+
+
+def test_a_namespace_is_marked_and_waits_for_its_spec_finalizers() -> None:
+    namespace = {**stored(), "spec": {"finalizers": ["kubernetes"]}}
+    planned = plan(namespace, DeleteOptions(), "namespaces", None)
+    assert planned.step is Step.STORE
+    assert planned.obj["status"]["phase"] == "Terminating"
+    assert "deletionGracePeriodSeconds" not in planned.obj["metadata"]
+    assert plan(planned.obj, DeleteOptions(), "namespaces", None).step is Step.PENDING
+    emptied = {**planned.obj, "spec": {"finalizers": []}}
+    assert plan(emptied, DeleteOptions(), "namespaces", None).step is Step.REMOVE
+
+
+def test_the_update_that_frees_an_object_finishes_its_deletion() -> None:
+    old = stored(deletionTimestamp="2030-01-01T00:00:00Z", finalizers=["a/b"])
+    assert not finished(old, old, "things")
+    assert finished(stored(), old, "things")
+    assert not finished(stored(), stored(finalizers=["a/b"]), "things")
+    graceful = {**old["metadata"], "deletionGracePeriodSeconds": 30}
+    assert not finished(stored(), {"metadata": graceful}, "pods")
+    held = {**stored(), "spec": {"finalizers": ["kubernetes"]}}
+    assert not finished(held, old, "namespaces")
+
+
+def test_preconditions() -> None:
+    metadata = stored()["metadata"]
+    check_preconditions(DeleteOptions(uid="u", resource_version="5"), metadata, "", "Thing")
+    for options in (DeleteOptions(uid="x"), DeleteOptions(resource_version="4")):
+        with pytest.raises(Conflict):
+            check_preconditions(options, metadata, "", "Thing")

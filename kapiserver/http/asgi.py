@@ -138,14 +138,17 @@ def request_from(scope: HTTPScope, body: Body) -> Request:
         return b"".join(parts)
 
     headers = [(name.lower(), value) for name, value in scope["headers"]]
-    server = scope["server"]
-    where = (server[0], server[1] or 0) if server is not None else None
+    connection = scope.get("state", {}).get(CONNECTION_KEY)
+    if connection is None:  # another server's connection: it tells us nothing of certificates
+        server = scope["server"]
+        where = (server[0], server[1] or 0) if server is not None else None
+        connection = Connection(scope["client"], where, None)
     return Request(
         scope["method"],
         scope["path"],
         scope["query_string"],
         headers,
-        Connection(scope["client"], where, None),
+        connection,
         scope["http_version"],
         read_body,
     )

@@ -26,15 +26,13 @@ from .asgi import CONNECTION_KEY
 from .h1 import H1Protocol
 from .h2 import H2Protocol
 from .limits import FrontEndConfig
+from .stream import LEAVE_TIME
 from .transport import Transport, tune
 
 if TYPE_CHECKING:
     from OpenSSL import SSL
 
     from .app import KapiApp
-
-LINGER = 1.0
-"""Seconds in which a client may still read our last words before the socket is closed."""
 
 
 class Front:
@@ -117,10 +115,8 @@ class ClientConnection(TCPServer):
         if self.front.draining:
             http.drain()
         await self._read_data()
-        with trio.move_on_after(LINGER):
-            await self.transport.drained()
         # Streams that were told to leave get a moment to do so by themselves.
-        with trio.move_on_after(LINGER):
+        with trio.move_on_after(LEAVE_TIME):
             await http.settled()
 
     async def _read_data(self) -> None:
@@ -159,7 +155,7 @@ class ClientConnection(TCPServer):
             await self.transport.drained()
             if linger:
                 self.transport.end()
-                await trio.sleep(LINGER)
+                await trio.sleep(self.front.config.linger)
         self.transport.close()
 
     def kill(self) -> None:

@@ -61,7 +61,9 @@ class H2Protocol(HypercornH2):
         self.full = False
         self._initial_window = wire.DEFAULT_WINDOW
         self._decoder = hpack.Decoder(config.max_header_bytes)
-        self._reader = FrameReader(config.max_header_bytes)
+        self._reader = FrameReader(
+            2 * config.max_header_bytes
+        )  # above the limit: 431, far above: the end
         self._highest = 0
         self._recv_window = config.connection_window
         self._recv_credit = 0

@@ -65,6 +65,10 @@ class FrontEndConfig:
     """The longest time a client may accept nothing while bytes wait for it."""
     idle_timeout: float = 180.0
     grace_period: float = 10.0
+    linger: float = 1.0
+    """How long a client that was cut short may still read our last words."""
+    check_interval: float = 1.0
+    """How often all connections are looked at for the timeouts above."""
     reload_interval: float = 2.0
     """How often the certificate files' modification times are looked at (on accept)."""
 

@@ -30,8 +30,6 @@ from .tls import CertificateFiles
 
 log = logging.getLogger(__name__)
 
-CHECK_INTERVAL = 1.0
-
 
 class AddressInUse(Exception):
     """The message tells the operator which flag to change."""
@@ -151,7 +149,7 @@ async def _accept(front: Front, certificates: CertificateFiles, stream: trio.Soc
 async def _check(front: Front) -> None:
     """The one clock of all connections."""
     while True:
-        await trio.sleep(CHECK_INTERVAL)
+        await trio.sleep(front.config.check_interval)
         now = trio.current_time()
         for connection in list(front.connections):
             connection.check(now)

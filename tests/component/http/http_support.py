@@ -99,6 +99,18 @@ class TestDispatcher:
     wanted_watchers: int = 1
     release: trio.Event = field(default_factory=trio.Event)
 
+    pulse: trio.Event = field(default_factory=trio.Event)
+
+    def note(self) -> None:
+        """Something that a test may be waiting for has happened."""
+        self.pulse.set()
+        self.pulse = trio.Event()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        with trio.fail_after(PATIENCE):
+            while not condition():
+                await self.pulse.wait()
+
     def fast(self, request: Request) -> Response | None:
         if request.path.startswith("/fast"):
             size = int(request.query or b"5")
@@ -109,6 +121,7 @@ class TestDispatcher:
 
     async def handle(self, request: Request) -> Response:
         self.seen.append(request)
+        self.note()
         route = self.routes.get(request.path)
         if route is not None:
             result: Response = await route(request)
@@ -154,6 +167,7 @@ class TestDispatcher:
                 await out.closed()
             finally:
                 self.watchers.remove(out)
+                self.note()
 
         return Response(headers=json_headers(), stream=stream)
 
@@ -166,6 +180,7 @@ class TestDispatcher:
                     pass
             finally:
                 self.watchers.remove(out)
+                self.note()
 
         return Response(headers=json_headers(), stream=stream)
 
@@ -199,7 +214,9 @@ async def running(
         "cert_file": folder / "server.crt",
         "key_file": folder / "server.key",
         "port": 0,
-        "grace_period": 2.0,
+        "grace_period": 1.0,
+        "linger": 0.2,
+        "check_interval": 0.1,
         **config,
     }
     shutdown, ended = trio.Event(), trio.Event()
@@ -273,6 +290,10 @@ class H1Client:
 
     async def send(self, data: bytes) -> None:
         await self.stream.send_all(data)
+
+    async def send_forever(self, data: bytes) -> None:
+        while True:
+            await self.send(data)
 
     async def more(self) -> bool:
         with trio.fail_after(PATIENCE):

@@ -119,8 +119,7 @@ async def test_small_unread_body_is_skipped_and_a_large_one_ends_the_connection(
         await client.send(head % 50_000_000_000)
         assert (await client.answer()).status == 403
         with trio.fail_after(PATIENCE), pytest.raises(trio.BrokenResourceError):
-            while True:
-                await client.send(b"x" * 100_000)
+            await client.send_forever(b"x" * 100_000)
 
 
 @pytest.mark.parametrize(
@@ -198,8 +197,7 @@ async def test_a_client_that_leaves_cancels_its_request(certificates: Path) -> N
     async with running(certificates, TestDispatcher(routes={"/wait": wait})) as server:
         client = await H1Client.open(server)
         await client.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
-        while not server.dispatcher.seen:
-            await trio.sleep(0.01)
+        await server.dispatcher.until(lambda: bool(server.dispatcher.seen))
         await client.stream.transport_stream.aclose()
         with trio.fail_after(PATIENCE):
             await cancelled.wait()

@@ -96,8 +96,7 @@ async def test_a_client_that_stops_reading_is_dropped_and_blocks_nobody(
             with trio.fail_after(PATIENCE):
                 await server.dispatcher.watching.wait()
                 await still_serves(server)
-                while server.dispatcher.watchers:
-                    await trio.sleep(0.01)
+                await server.dispatcher.until(lambda: not server.dispatcher.watchers)
 
 
 async def test_shutdown_does_not_wait_for_a_stalled_client(certificates: Path) -> None:
@@ -117,12 +116,9 @@ async def test_a_watch_learns_that_its_client_left(certificates: Path) -> None:
         await client.until(lambda: all(s in client.status for s in streams))
         client.h2.reset_stream(streams[0])
         await client.flush()
-        with trio.fail_after(PATIENCE):
-            while len(server.dispatcher.watchers) != 2:
-                await trio.sleep(0.01)
-            await client.stream.transport_stream.aclose()
-            while server.dispatcher.watchers:
-                await trio.sleep(0.01)
+        await server.dispatcher.until(lambda: len(server.dispatcher.watchers) == 2)
+        await client.stream.transport_stream.aclose()
+        await server.dispatcher.until(lambda: not server.dispatcher.watchers)
 
 
 async def test_a_byte_after_a_websocket_upgrade_kills_nothing(certificates: Path) -> None:

@@ -124,8 +124,7 @@ async def test_drain_ends_watches_finishes_requests_and_takes_no_new_ones(
         await h1_watch.send(b"GET /watch HTTP/1.1\r\nHost: a\r\n\r\n")
         with trio.fail_after(PATIENCE):
             await dispatcher.watching.wait()
-            while len(dispatcher.seen) < 4:
-                await trio.sleep(0.01)
+        await dispatcher.until(lambda: len(dispatcher.seen) == 4)
         server.shutdown.set()
         await h2.until(lambda: watch in h2.ended and len(h2.goaways) > 0)
         assert (await h1_watch.answer()).body == b""
@@ -148,9 +147,8 @@ async def test_what_outlasts_the_grace_period_is_cut(certificates: Path) -> None
     async with running(certificates, grace_period=0.3) as server:
         client = await H1Client.open(server)
         await client.send(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+        await server.dispatcher.until(lambda: bool(server.dispatcher.seen))
         with trio.fail_after(PATIENCE):
-            while not server.dispatcher.seen:
-                await trio.sleep(0.01)
             server.shutdown.set()
             await server.ended.wait()
         assert await client.closed()

@@ -39,6 +39,7 @@ class Client:
         self._pace = pace
         self._session = struct.pack(">Q", 1 + number)
         self._sequence = 0
+        self._attempts = 0  # at the write under way
         self._mod: dict[bytes, int] = {}  # what this client believes of each key
         self._step = 0  # a late answer to an earlier step is ignored
         self._next()
@@ -84,6 +85,7 @@ class Client:
     # ---- writes
     def _write(self) -> None:
         self._sequence += 1
+        self._attempts = 0
         proposal_id = self._session + struct.pack(">Q", self._sequence)
         key = b"key-%d" % self._rng.randrange(KEYS)
         value = proposal_id + b"." * self._rng.choice((0, 10, 100, 700))
@@ -104,6 +106,7 @@ class Client:
             self._next()  # unknown
             return
         host = self._pick()
+        self._attempts += 1
 
         def again() -> None:
             self._attempt(command, proposal_id, key, step, left - 1)
@@ -112,6 +115,10 @@ class Client:
             self._applied(result, key, step)
 
         def refused(_error: StoreError) -> None:
+            if self._step == step and self._attempts == 1 and self._rng.random() < 0.3:
+                self.invariants.write_refused(proposal_id)
+                self._next()
+                return
             self.world.after(self._rng.uniform(0.02, 0.1), again)
 
         self.world.after(self._rng.uniform(0.4, 0.8), again)

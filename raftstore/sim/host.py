@@ -248,13 +248,14 @@ class Host:
         def work() -> None:
             nonlocal more
             core.tick()
-            more = core.snapshot_step() or core.more_work
+            more = core.snapshot_step(inline=False) or core.more_work
 
         self._guarded(work)
         if not self.alive:
             return
         self._answer_readers()
         self._sync_later()
+        self._run_job_later()
         if more:
             self._soon()
         elif self._tick_at is None:
@@ -285,6 +286,25 @@ class Host:
                 self._sync_later()
 
         self.world.after(self._rng.uniform(0.0002, self.sync_delay), write)
+
+    def _run_job_later(self) -> None:
+        """The blocking part of a snapshot, as a thread would do it: it takes a while, the node
+        goes on meanwhile, and a kill may come first."""
+        job = self.core.take_job()
+        if job is None:
+            return
+        incarnation, core = self.incarnation, self.core
+
+        def finish() -> None:
+            if self.incarnation == incarnation:
+                self.run(lambda: core.job_done(job))
+
+        def work() -> None:
+            if self.incarnation == incarnation:
+                self._guarded(job.run)
+                self.world.after(self._rng.uniform(0, self.sync_delay), finish)
+
+        self.world.after(self._rng.uniform(0.0002, 10 * self.sync_delay), work)
 
     def _clock(self) -> float:
         return self._clock_offset + self.world.now * self._clock_rate

@@ -35,6 +35,7 @@ class Invariants:
         self._truth: dict[int, _Truth] = {}
         self._votes: dict[tuple[str, int], str] = {}
         self._position: dict[str, int] = {}  # the last index that a node applied
+        self._never: set[bytes] = set()  # proposals whose only attempt was refused
         self._effects: dict[bytes, int] = {}  # proposal → the entry that had its effect
 
     def started(self, node_id: str, machine: Machine) -> None:
@@ -66,6 +67,8 @@ class Invariants:
                 f"entry {index}: {truth.node_id} applied term {truth.term}, {node_id} term "
                 f"{seen.term}; same command: {seen.command == truth.command}",
             )
+        if applied.proposal_id in self._never:
+            self.world.violation("REFUSED-APPLIED", f"{node_id} applied a refused one at {index}")
         if applied.proposal_id is not None and applied.events:
             first = self._effects.setdefault(applied.proposal_id, index)
             if first != index:
@@ -104,6 +107,10 @@ class Invariants:
         look for its revision, `applied` sees to it that a revision is the same everywhere."""
         self.acknowledged += 1
         self.floor = max(self.floor, revision)
+
+    def write_refused(self, proposal_id: bytes) -> None:
+        """The only attempt was refused: it must never be seen in a log that is applied."""
+        self._never.add(proposal_id)
 
     def read_finished(self, node_id: str, floor: int, revision: int) -> None:
         """`floor` is the newest revision that was acknowledged before the read began."""

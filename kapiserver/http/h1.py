@@ -88,8 +88,8 @@ class H1Exchange(Exchange):
                 self._chunked = True
             else:
                 self.keep = False
-        if self.expects_continue or self.front.draining:
-            self.keep = False  # the client may or may not send the body: nobody can tell
+        if self.front.draining or (self.expects_continue and not self.body_done):
+            self.keep = False  # (the client may or may not send that body: nobody can tell)
         if not self.keep:
             lines.append(b"connection: close\r\n")
         lines.append(b"\r\n")

@@ -41,8 +41,8 @@ class StoreConfig:
     max_readers: int = 65536  # read barriers waiting for confirmation
     max_watchers: int = 100_000
 
-    compact_age: float = 300.0  # history older than this is compacted by the leader; 0: never
-    compact_revisions: int = 1_000_000  # and at most so many revisions of it are kept
+    compact_age: float = 300.0  # the leader compacts history older than this; 0: whatever its age
+    compact_revisions: int = 200_000  # and at most so many revisions of it are kept
     compact_interval: float = 10.0
     hash_interval: float = 5.0  # how often nodes tell each other the hash of their state
     snapshot_keep: int = 2

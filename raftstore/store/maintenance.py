@@ -8,6 +8,7 @@ node leads then.
 from __future__ import annotations
 
 import logging
+from math import inf
 from typing import TYPE_CHECKING
 
 import trio
@@ -36,9 +37,7 @@ async def _propose(node: Node, payload: Payload, what: str) -> None:
 async def compact(node: Node) -> None:
     """Task: the leader compacts history that is too old or too much."""
     config = node.config
-    if not config.compact_age:
-        return
-    plan = CompactionPlan(age=config.compact_age, revisions=config.compact_revisions)
+    plan = CompactionPlan(age=config.compact_age or inf, revisions=config.compact_revisions)
     while True:
         await trio.sleep(config.compact_interval)
         machine = node.machine

@@ -166,6 +166,8 @@ class Node:
 
     def _heard_hash(self, peer_id: str, index: int, theirs: bytes) -> None:
         machine = self.machine
+        if all(member.node_id != peer_id for member in self.core.members):
+            return
         if index > machine.applied_index:
             ours = None  # it will be compared when we get there
         elif index == machine.applied_index:

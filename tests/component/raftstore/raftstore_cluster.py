@@ -17,10 +17,12 @@ from raftstore_pki import Authority
 from raftstore.config import StoreConfig
 from raftstore.raft.config import RaftConfig
 from raftstore.store import Store, open_store
+from raftstore.transport import TransportLimits
 from raftstore.types import Member
 
 # Slow and shared machines: elections must not be lost to scheduling.
-PATIENT = RaftConfig(heartbeat=0.05, election_min=0.4, election_max=0.8, leader_fallback=0.8)
+PATIENT = RaftConfig(heartbeat=0.05, election_min=0.25, election_max=0.5, leader_fallback=0.6)
+EAGER = TransportLimits(redial_min=0.02, redial_max=0.1)
 LIMIT = 30.0  # no test waits longer for anything
 
 
@@ -58,6 +60,7 @@ class Cluster:
             **{
                 "cluster_id": "c1",
                 "raft": PATIENT,
+                "transport": EAGER,
                 "tls": self.authority.member(node_id),
                 **self._options,
                 **options,

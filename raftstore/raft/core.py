@@ -230,6 +230,9 @@ class RaftCore(
 
     def _SyncObj__onBecomeLeader(self) -> None:  # noqa: N802
         self._uncommitted_bytes = 0
+        # A change of an earlier leadership lies before our no-op, which SyncObj waits for; its
+        # note of one that was cut off would block changes until the log is as long again.
+        self._SyncObj__changeClusterIDx = None
         self._leader_changed()
         super()._SyncObj__onBecomeLeader()
 

@@ -127,6 +127,26 @@ def test_a_new_configuration_counts_from_when_it_is_in_the_log_and_a_cut_takes_i
     assert node.core.members == members("abc")
 
 
+def test_a_change_that_was_cut_off_blocks_no_later_one() -> None:
+    node = Node("a")
+    node.lead("b")
+    node.acknowledge("b", 2)
+    node.tick()
+    for i in range(20):
+        node.propose(f"lost-{i}")
+    node.core.propose_member_change(change("add_learner", "d"), Asked().append)
+    node.entries("c", term=node.core.term + 1, prev=(2, 2), rows=[(3, node.core.term + 1)])
+    node.lead("b")
+    node.acknowledge("b", node.log[-1][0])
+    node.tick()
+    asked = Asked()
+    node.core.propose_member_change(change("add_learner", "d"), asked.append)
+    assert asked == []  # it is in the log
+    node.acknowledge("b", node.log[-1][0])
+    node.tick()
+    assert asked.answer is None
+
+
 def test_a_change_whose_leader_is_deposed_is_unknown() -> None:
     node = Node("a")
     node.lead("b")

@@ -42,6 +42,7 @@ class FrontEndConfig:
     port: int = 6443
     backlog: int = 1024
     max_connections: int = 16_384
+    """Connections beyond this are closed as soon as they are accepted."""
 
     max_header_bytes: int = 64 * 1024
     max_header_count: int = 200

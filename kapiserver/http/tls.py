@@ -28,6 +28,10 @@ BAD_FILE = (OSError, ValueError, SSL.Error, crypto.Error)
 Stamp = tuple[tuple[int, int, int], ...]
 
 
+class BadCertificate(Exception):
+    """The server cannot start with these files; the message says which, and why."""
+
+
 def _accept_any(
     connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int
 ) -> bool:
@@ -65,9 +69,15 @@ class CertificateFiles:
 
     def __init__(self, config: FrontEndConfig) -> None:
         self._config = config
-        self._stamp = self._read_stamp()
         self._checked = 0.0
-        self._context = make_context(config)
+        try:
+            self._stamp = self._read_stamp()
+            self._context = make_context(config)
+        except BAD_FILE as error:
+            raise BadCertificate(
+                f"cannot use the TLS certificate {config.cert_file} with the key {config.key_file}"
+                f" (--tls-cert-file, --tls-private-key-file): {error}"
+            ) from error
 
     def context(self, now: float) -> SSL.Context:
         """The context for a connection accepted at `now` (trio's clock)."""

@@ -112,11 +112,11 @@ class TestDispatcher:
                 await self.pulse.wait()
 
     def fast(self, request: Request) -> Response | None:
-        if request.path.startswith("/fast"):
+        if request.path == "/fast":
             size = int(request.query or b"5")
             return Response(headers=json_headers(), body=b"x" * size)
         if request.path == "/fast-boom":
-            raise RuntimeError("fast")
+            raise RuntimeError("a fault of ours")
         return None
 
     async def handle(self, request: Request) -> Response:
@@ -126,7 +126,9 @@ class TestDispatcher:
         if route is not None:
             result: Response = await route(request)
             return result
-        return await getattr(self, "on_" + request.path.strip("/").replace("-", "_"))(request)
+        method = getattr(self, "on_" + request.path.strip("/").replace("-", "_"))
+        answer: Response = await method(request)
+        return answer
 
     async def on_echo(self, request: Request) -> Response:
         try:
@@ -424,7 +426,7 @@ class H2Client:
         if not data:
             self.eof = True
             return
-        for event in self.h2.receive_data(self._without_goaways(data)):
+        for event in self.h2.receive_data(self._without_goaways(bytes(data))):
             self._handle(event)
         try:
             await self.flush()
@@ -474,6 +476,9 @@ class H2Client:
             if self.eof:
                 raise EOFError(f"closed; goaways {self.goaways}, resets {self.reset}")
             await self.step()
+
+    async def until_data(self, stream: int, size: int) -> None:
+        await self.until(lambda: len(self.data.get(stream, b"")) >= size)
 
     async def answer(self, stream: int) -> bytes:
         await self.until(lambda: stream in self.ended or stream in self.reset)

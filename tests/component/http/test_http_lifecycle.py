@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from http_support import (
     write_certificate,
 )
 
-from kapiserver.http import AddressInUse, KapiApp, bind
+from kapiserver.http import AddressInUse, BadCertificate, KapiApp, bind
 from kapiserver.request import Request, Response
 
 
@@ -65,6 +66,39 @@ async def test_any_client_certificate_or_none_reaches_the_dispatcher(
                     subject = x509.load_der_x509_certificate(der).subject
                     assert subject.rfc4514_string() == f"CN={certificate}"
                 await stream.transport_stream.aclose()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_resumed_session_still_carries_the_certificate(
+    certificates: Path, version: ssl.TLSVersion
+) -> None:
+    async with running(certificates) as server:
+        context = client_context(certificates, ["http/1.1"], "client")
+        context.maximum_version = version
+
+        def visit(session: ssl.SSLSession | None) -> tuple[ssl.SSLSession | None, bool | None]:
+            raw = socket.create_connection(("127.0.0.1", server.port))
+            with context.wrap_socket(raw, server_hostname="localhost", session=session) as sock:
+                sock.sendall(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert sock.recv(65536).startswith(b"HTTP/1.1 200")
+                return sock.session, sock.session_reused
+
+        session, _ = await trio.to_thread.run_sync(visit, None)
+        _, reused = await trio.to_thread.run_sync(visit, session)
+        assert reused
+        first, second = (r.connection.peer_certificate for r in server.dispatcher.seen)
+        assert first is not None
+        assert first == second
+
+
+async def test_unusable_files_are_named_at_the_start(tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+    (tmp_path / "server.key").write_bytes((tmp_path / "client.key").read_bytes())
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(BadCertificate, match=r"server\.key.*--tls-cert-file")
+    ):
+        async with running(tmp_path):
+            pass
 
 
 async def test_old_tls_is_refused(certificates: Path) -> None:

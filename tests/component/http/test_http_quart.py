@@ -47,7 +47,7 @@ def routes(app: KapiApp) -> None:
     async def execute(namespace: str, name: str) -> None:
         await websocket.accept(subprotocol="v5.channel.k8s.io")
         while True:
-            message = await websocket.receive()
+            message = str(await websocket.receive())
             await websocket.send(f"{namespace}/{name}: {message}")
 
 
@@ -109,7 +109,7 @@ class WebSocketClient:
                 return event
             with trio.fail_after(PATIENCE):
                 data = await self.stream.receive_some(65536)
-            self.protocol.receive_data(data or None)
+            self.protocol.receive_data(bytes(data) or None)
 
 
 async def test_websockets_reach_quart(certificates: Path) -> None:

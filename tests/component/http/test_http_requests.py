@@ -78,7 +78,7 @@ async def test_fault_in_a_handler_is_a_500_status_and_the_connection_lives(
 ) -> None:
     async with running(certificates) as server:
         h1 = await H1Client.open(server)
-        for path in ("/boom", "/boom"):
+        for path in ("/boom", "/fast-boom", "/boom"):
             answer = await h1.get(path)
             status = orjson.loads(answer.body)
             assert (answer.status, status["reason"]) == (500, "InternalError")
@@ -86,4 +86,5 @@ async def test_fault_in_a_handler_is_a_500_status_and_the_connection_lives(
             assert request_id in caplog.text
         h2 = await H2Client.open(server)
         assert orjson.loads(await h2.get("/boom"))["code"] == 500
+        assert orjson.loads(await h2.get("/fast-boom"))["code"] == 500
         assert await h2.get("/fast") == b"xxxxx"

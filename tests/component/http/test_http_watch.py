@@ -14,8 +14,7 @@ EVENTS = [b'{"type":"ADDED","object":{"n":%d}}\n' % n for n in range(5)]
 
 async def test_a_thousand_watchers_see_every_event_in_order(certificates: Path) -> None:
     dispatcher = TestDispatcher(wanted_watchers=1000)
-    limits = {"max_streams": 250, "max_streams_unauthenticated": 250}
-    async with running(certificates, dispatcher, **limits) as server:
+    async with running(certificates, dispatcher, max_streams_unauthenticated=250) as server:
         h2_clients = [await H2Client.open(server) for _ in range(4)]
         watches = [[await client.request("/watch") for _ in range(225)] for client in h2_clients]
         h1_clients = [await H1Client.open(server) for _ in range(100)]
@@ -34,7 +33,9 @@ async def test_a_thousand_watchers_see_every_event_in_order(certificates: Path) 
             assert [await client.chunk() for _ in EVENTS] == EVENTS
         whole = b"".join(EVENTS)
         for h2, streams in zip(h2_clients, watches, strict=True):
-            await h2.until(lambda h2=h2, s=streams: all(h2.data.get(n) == whole for n in s))
+            for stream in streams:
+                await h2.until_data(stream, len(whole))
+                assert h2.data[stream] == whole
 
 
 async def test_a_slow_watcher_is_refused_more_and_the_others_go_on(certificates: Path) -> None:
@@ -51,7 +52,7 @@ async def test_a_slow_watcher_is_refused_more_and_the_others_go_on(certificates:
         event = b"e" * 10_000
         for count in range(1, 1000):
             taken = dispatcher.publish(Frame(event))
-            await good.until(lambda n=count: len(good.data.get(watch, b"")) == n * len(event))
+            await good.until_data(watch, count * len(event))
             if taken == 1:
                 break
         assert taken == 1, "both slow watchers must have been refused"
@@ -96,5 +97,5 @@ async def test_a_large_push_crosses_frames_and_windows(certificates: Path) -> No
         data = bytes(range(256)) * 1200  # more than the default window of 64 KiB
         assert server.dispatcher.publish(Frame(data)) == 1
         assert server.dispatcher.publish(Frame(b"tail")) == 1
-        await h2.until(lambda: len(h2.data.get(stream, b"")) == len(data) + 4)
+        await h2.until_data(stream, len(data) + 4)
         assert h2.data[stream] == data + b"tail"

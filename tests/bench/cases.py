@@ -20,7 +20,7 @@ SMALL = "bench-small"
 LARGE = "bench-10000"
 WRITES = "bench-writes"
 GET_OBJECTS = 1_000
-EVENTS_PER_SECOND = 25
+EVENTS_PER_SECOND = 20
 Switch = Callable[[], None]
 
 

@@ -41,11 +41,13 @@ def make_dispatcher(
     authorizer: Authorizer,
     health: Health,
     audit_sinks: Sequence[Sink] = (),
+    observers: Sequence[Stage] = (),
     virtual: Mapping[str, Verb] | None = None,
     more_paths: Mapping[str, PathHandler] | None = None,
     waiting_paths: Mapping[str, WaitingPathHandler] | None = None,
 ) -> PipelineDispatcher:
     stages: list[Stage] = [
+        *observers,
         Authentication(authenticators),
         Audit(audit_sinks),
         Authorization(authorizer),

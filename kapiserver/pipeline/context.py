@@ -6,6 +6,7 @@ stages may add warnings and headers, the verbs read everything. It lives as long
 
 from __future__ import annotations
 
+from time import perf_counter
 from uuid import uuid4
 
 from kapiserver.pipeline.query import Query
@@ -21,11 +22,12 @@ WARNINGS_LIMIT = 4096
 class RequestContext:
     """What the stages and the verbs know of a request."""
 
-    __slots__ = ("_warned", "audit_id", "info", "request", "user", "warnings")
+    __slots__ = ("_warned", "audit_id", "info", "request", "started", "user", "warnings")
 
     def __init__(self, request: Request, info: RequestInfo) -> None:
         self.request = request
         self.info = info
+        self.started = perf_counter()
         self.user = NOBODY
         self.audit_id = request.header(b"audit-id") or str(uuid4()).encode()
         self.warnings: list[str] = []

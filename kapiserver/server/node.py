@@ -28,6 +28,7 @@ from kapiserver.controllers.bootstrap import ensure_namespaces
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
 from kapiserver.http import AddressInUse, bind, serve
+from kapiserver.metrics import Metrics, RequestMetrics
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
@@ -112,12 +113,15 @@ class Node:
             authority=settings.authority_of(self._config),
             data_dir=str(self._config.data_dir),
         )
+        requests = RequestMetrics()
+        metrics = Metrics(requests, self.storage, self._store)
         return make_dispatcher(
             self.services,
             authenticators=settings.authenticators(self._config),
             authorizer=AuthorizerChain(default_authorizers()),
             health=health,
-            more_paths={"openapi": self._openapi_answer},
+            observers=[requests],
+            more_paths={"openapi": self._openapi_answer, "metrics": metrics.respond},
             waiting_paths={"kapi": lambda context: admin.respond(context.request)},
         )
 

@@ -22,7 +22,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("storage",),
     ("resources",),
     ("pipeline", "authn", "authz", "audit", "flowcontrol", "admission", "api"),
-    ("controllers", "cluster"),
+    ("controllers", "cluster", "metrics"),
     ("http",),
     ("server",),
     ("testing",),

@@ -125,6 +125,14 @@ class Cluster:
         leader = await self.leader()
         return next(store for store in self.stores.values() if store is not leader)
 
+    def linked(self) -> bool:
+        """Every node has a link to every other."""
+        return all(
+            len(store.status().peers) == len(self.stores) - 1
+            and all(peer.connected for peer in store.status().peers)
+            for store in self.stores.values()
+        )
+
     async def same_state(self) -> None:
         """All nodes reach the same index, revision and hash."""
 
@@ -160,5 +168,6 @@ async def cluster(directory: Path, size: int = 3, **options: Any) -> AsyncIterat
             found.configure(member.node_id, members)
         await found.start(*found.configs)
         await found.leader()
+        await until(found.linked)
         yield found
         nursery.cancel_scope.cancel()

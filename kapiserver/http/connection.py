@@ -80,7 +80,10 @@ class ClientConnection(TCPServer):
 
     @property
     def client(self) -> tuple[str, int] | None:
-        return self.facts.client if hasattr(self, "facts") else None
+        return self.facts.client if self.http is not None else None
+
+    def __repr__(self) -> str:
+        return f"<connection from {self.client}>"
 
     async def run(self) -> None:
         transport, config = self.transport, self.front.config
@@ -100,7 +103,12 @@ class ClientConnection(TCPServer):
                 assert group._nursery is not None
                 self._task_group = group
                 self.nursery = transport.nursery = group._nursery
-                await self._serve(group, state)
+                try:
+                    await self._serve(group, state)
+                finally:
+                    # While the nursery is still open: a publisher may be writing to us, and what
+                    # the socket does not take at once needs the nursery.
+                    transport.close()
                 self.nursery.cancel_scope.cancel()
         finally:
             self.front.connections.discard(self)

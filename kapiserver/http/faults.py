@@ -89,9 +89,17 @@ async def run_app(app: Callable[[], Awaitable[None]]) -> bool:
     return True
 
 
-async def contain(connection: Callable[[], Awaitable[None]], client: object) -> None:
+async def contain(serve: Callable[[], Awaitable[None]]) -> None:
     """Run one client connection; what goes wrong there ends there."""
     try:
-        await connection()
-    except Exception:
-        log.exception("connection from %s failed", client)
+        await serve()
+    except Exception:  # the boundary: one bad connection never ends the server
+        log.exception("a client connection failed")
+
+
+def contain_now(act: Callable[[], None], what: object) -> None:
+    """The same for what is done to a connection from outside."""
+    try:
+        act()
+    except Exception:  # the boundary: one bad connection never ends the server
+        log.exception("a client connection failed: %s", what)

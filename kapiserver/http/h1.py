@@ -215,12 +215,14 @@ class H1Protocol(H11Protocol):
             return None
         exchange = H1Exchange(self)
         target = parse_target(self._url)
-        headers, upgrade, hosts = self._fields, b"", 0
+        headers, upgrade, hosts, has_body = self._fields, b"", 0, False
         for name, value in headers:
             if name == b"host":
                 hosts += 1
             elif name == b"expect":
                 exchange.expects_continue = value.lower() == b"100-continue"
+            elif name == b"content-length" or name == b"transfer-encoding":
+                has_body = True
             elif name == b"upgrade":
                 upgrade = value.lower()
         version = self._parser.get_http_version()
@@ -232,8 +234,10 @@ class H1Protocol(H11Protocol):
         if hosts > 1 or (not hosts and version == "1.1"):
             return self._refuse(BadRequest("a request needs exactly one Host header"))
         exchange.keep = self._parser.should_keep_alive() and version == "1.1"
+        # Without a body the request does not point back here: no garbage cycle per request.
+        read_body = exchange.read_body if has_body else None
         exchange.request = Request(
-            method, target[0], target[1], headers, self.owner.facts, version, exchange.read_body
+            method, target[0], target[1], headers, self.owner.facts, version, read_body
         )
         if self._parser.should_upgrade():
             # Whatever the answer, bytes after this head are not another request.

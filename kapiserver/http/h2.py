@@ -203,8 +203,10 @@ class H2Protocol(HypercornH2):
             exchange.request = Request("GET", "/", b"", (), facts, "2", None)
         else:
             target = head.target or ("/", b"")
+            # Without a body the request does not point back here: no garbage cycle per request.
+            read_body = None if end else exchange.read_body
             exchange.request = Request(
-                head.method, target[0], target[1], head.headers, facts, "2", exchange.read_body
+                head.method, target[0], target[1], head.headers, facts, "2", read_body
             )
             exchange.expects_continue = head.expects_continue
             exchange.expected = head.content_length

@@ -108,7 +108,9 @@ class H2Exchange(Exchange):
         bare = end and not body
         output.emit(header_frames(self.sid, block, bare, output.max_frame))
         if bare:
-            self._close_local()
+            self.local_closed = True
+        elif body and self.fits(len(body)):
+            self._emit_data(body, len(body), end)
         elif body:
             self._enqueue(body)
             self._ending = end
@@ -130,18 +132,24 @@ class H2Exchange(Exchange):
             return False
         data = frame.data
         size = len(data)
-        output = self.output
         if self.queued or not self.fits(size):
             if self.queued + size > self.front.config.stream_buffer:
                 return False
             self._enqueue(data)
             self.pump()
             return True
-        output.window -= size
+        self._emit_data(data, size, False)
+        return True
+
+    def _emit_data(self, data: bytes | memoryview, size: int, end: bool) -> None:
+        """One DATA frame, which the windows allow."""
+        self.output.window -= size
         self.window -= size
         self.sent += size
-        output.emit(size.to_bytes(3, "big") + _DATA + self._sid_bytes, data)
-        return True
+        kind = _DATA_END if end else _DATA
+        self.output.emit(size.to_bytes(3, "big") + kind + self._sid_bytes, data)
+        if end:
+            self.local_closed = True
 
     def flush(self) -> None:
         self.output.flush()
@@ -167,7 +175,7 @@ class H2Exchange(Exchange):
         if not self.queued:
             head = b"\x00\x00\x00" + _DATA_END + self._sid_bytes
             self.output.emit(head)
-            self._close_local()
+            self.local_closed = True
         self.output.flush_unless_batching()
 
     async def flushed(self) -> bool:
@@ -214,22 +222,12 @@ class H2Exchange(Exchange):
             frames -= 1
             sent = True
             self.queued -= size
-            output.window -= size
-            self.window -= size
-            self.sent += size
-            last = self._ending and not queue
-            kind = _DATA_END if last else _DATA
-            output.emit(size.to_bytes(3, "big") + kind + self._sid_bytes, chunk)
-            if last:
-                self._close_local()
+            self._emit_data(chunk, size, self._ending and not queue)
         if not queue:
             output.blocked.pop(self.sid, None)
         if sent and self._progress is not None:
             self._progress.set()
         return sent
-
-    def _close_local(self) -> None:
-        self.local_closed = True
 
     def disconnect(self) -> None:
         super().disconnect()

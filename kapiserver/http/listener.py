@@ -129,7 +129,7 @@ async def _run(
         await front.context.terminated.set()
         clients.cancel_scope.deadline = trio.current_time() + front.config.grace_period
         for connection in list(front.connections):
-            connection.drain()
+            faults.contain_now(connection.drain, connection)
 
 
 async def _accept(front: Front, certificates: CertificateFiles, stream: trio.SocketStream) -> None:
@@ -139,11 +139,14 @@ async def _accept(front: Front, certificates: CertificateFiles, stream: trio.Soc
         return
     front.open += 1
     try:
-        context = certificates.context(trio.current_time())
-        connection = ClientConnection(front, sock, context)
-        await faults.contain(connection.run, connection)
+        await faults.contain(partial(_serve_client, front, certificates, sock))
     finally:
         front.open -= 1
+        sock.close()
+
+
+async def _serve_client(front: Front, certificates: CertificateFiles, sock: socket.socket) -> None:
+    await ClientConnection(front, sock, certificates.context(trio.current_time())).run()
 
 
 async def _check(front: Front) -> None:
@@ -152,4 +155,4 @@ async def _check(front: Front) -> None:
         await trio.sleep(front.config.check_interval)
         now = trio.current_time()
         for connection in list(front.connections):
-            connection.check(now)
+            faults.contain_now(partial(connection.check, now), connection)

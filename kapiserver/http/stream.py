@@ -182,6 +182,7 @@ class Exchange(ABC):
                 self.abort()
             self.finished()
             await self.after()
+            del self.request  # which may point back here: no garbage cycle per request
 
     async def _respond(self, response: Response) -> bool:
         headers = response.headers

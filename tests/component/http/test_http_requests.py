@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 from pathlib import Path
 
@@ -88,3 +89,37 @@ async def test_fault_in_a_handler_is_a_500_status_and_the_connection_lives(
         assert orjson.loads(await h2.get("/boom"))["code"] == 500
         assert orjson.loads(await h2.get("/fast-boom"))["code"] == 500
         assert await h2.get("/fast") == b"xxxxx"
+
+
+async def test_requests_leave_no_work_for_the_garbage_collector(certificates: Path) -> None:
+    async with running(certificates) as server:
+        h1, h2 = await H1Client.open(server), await H2Client.open(server)
+        paths = ["/fast", "/early", "/big?10x100", "/fast?300000"]
+
+        async def ask_all() -> None:
+            for path in paths:
+                assert (await h1.get(path)).status in (200, 403)
+                await h2.get(path)
+            await h1.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+            assert (await h1.answer()).body == b"hi"
+
+        await ask_all()
+        server.dispatcher.seen.clear()
+        gc.collect()
+        gc.disable()
+        try:
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            for _ in range(5):
+                await ask_all()
+            server.dispatcher.seen.clear()
+            gc.collect()
+            ours = [
+                type(found).__name__
+                for found in gc.garbage
+                if type(found).__module__.startswith("kapiserver.")
+            ]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+        assert ours == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip as reference
+import socket
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from kapiserver.http import h2frames as wire
 from kapiserver.http.h2reader import FrameReader
 from kapiserver.http.limits import PIECE, Budget
 from kapiserver.http.target import parse_target
+from kapiserver.http.transport import tune
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,15 @@ def test_pieces_keep_every_byte_and_stay_small(sizes: list[int]) -> None:
     assert all(len(piece) <= 2 * PIECE for piece in found)
     assert len(found) <= 2 * len(b"".join(chunks)) // PIECE + 2
     assert reference.decompress(b"".join(gzip.compressed(chunks))) == b"".join(chunks)
+
+
+def test_dead_peers_are_noticed_by_the_kernel() -> None:
+    with socket.socket() as sock:
+        tune(sock, 20.0)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
 
 
 def test_a_budget_allows_a_burst_and_then_a_rate() -> None:

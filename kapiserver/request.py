@@ -24,6 +24,10 @@ class UserInfo:
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+# Key of `Connection.memo`, set by authn: a client that proved who it is gets the full limits.
+AUTHENTICATED_CONNECTION = "authenticated"
+
+
 class Connection:
     """Facts of one client connection, shared by its requests.
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from kapiserver.errors import Unauthorized
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.pipeline.stage import InstantStage
-from kapiserver.request import Request, UserInfo
+from kapiserver.request import AUTHENTICATED_CONNECTION, Request, UserInfo
 
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
@@ -43,6 +43,8 @@ class Authentication(InstantStage):
             user = authenticator.authenticate(context.request)
             if user is not None:
                 context.user = user
+                if user is not ANONYMOUS:
+                    context.connection.memo[AUTHENTICATED_CONNECTION] = True
                 return True
         raise Unauthorized()
 

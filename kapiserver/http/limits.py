@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kapiserver.request import Request
+from kapiserver.request import AUTHENTICATED_CONNECTION, Request
 
-AUTHENTICATED = "authenticated"
+AUTHENTICATED = AUTHENTICATED_CONNECTION
 """Key of `Connection.memo`: a true value lifts the limits for unauthenticated connections."""
 
 GZIP_MINIMUM = 128 * 1024

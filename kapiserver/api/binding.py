@@ -16,13 +16,21 @@ from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import not_supported, required
 
+_DEFINITIONS = {
+    "Binding": "io.k8s.api.core.v1.Binding",
+    "Eviction": "io.k8s.api.policy.v1.Eviction",
+    "Scale": "io.k8s.api.autoscaling.v1.Scale",
+}
+
 
 async def read_small_object(call: Call, kind: str) -> Object:
     """The body of a subresource that has its own kind (Binding, Eviction)."""
     request = call.context.request
     media_type = body_media_type(request.header(b"content-type"))
+    message = call.services.scopes.messages.get(_DEFINITIONS[kind])
+    body = await request.body(BODY_LIMIT)
     try:
-        obj = parse_body(await request.body(BODY_LIMIT), media_type, strict=False).value
+        obj = parse_body(body, media_type, strict=False, message=message).value
     except BodyError as error:
         raise BadRequest(
             f"the object provided is unrecognized (must be of type {kind}): {error}"

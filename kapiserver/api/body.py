@@ -1,7 +1,8 @@
 """Request bodies: bytes to decoded objects, and what a strict reader would object to.
 
-In: the body, its media type. Out: a decoded document and the duplicate fields in it. Raises
-`BodyError` with the parser's text. Alias bombs in YAML are refused by the parser; the size is
+In: the body, its media type, and what message it is if that is protobuf. Out: a decoded document
+and the duplicate fields in it. Raises `BodyError` with the parser's text; a message that says what
+it is and then is not raises BadRequest. Alias bombs in YAML are refused by the parser; the size is
 limited before anything is parsed.
 """
 
@@ -14,13 +15,19 @@ from typing import Any, NamedTuple
 import orjson
 import ryaml
 
-from kapiserver.api.negotiation import YAML
+from kapiserver.api.negotiation import PROTOBUF, YAML
+from kapiserver.errors import BadRequest
+from kapiserver.resources.protobuf import Message, WireError, open_envelope
 
 BODY_LIMIT = 3 << 20
 
 
 class BodyError(ValueError):
-    """The body is not JSON or YAML."""
+    """The body is not of its media type. `problem`: the text for who expected an object."""
+
+    def __init__(self, text: str, *, trying: str = "couldn't get version/kind; json parse error: "):
+        super().__init__(text)
+        self.problem = trying + text
 
 
 class Document(NamedTuple):
@@ -28,8 +35,12 @@ class Document(NamedTuple):
     duplicates: list[str]
 
 
-def parse_body(body: bytes, media_type: str, *, strict: bool) -> Document:
+def parse_body(
+    body: bytes, media_type: str, *, strict: bool, message: Message | None = None
+) -> Document:
     """`strict`: look for duplicate fields as well (of which the last one counts)."""
+    if media_type == PROTOBUF and message is not None:
+        return Document(_parse_message(body, message), [])
     if media_type == YAML:
         return Document(_parse_yaml(body), [])
     try:
@@ -52,8 +63,29 @@ def _parse_yaml(body: bytes) -> Any:
     try:
         value = ryaml.loads(body.decode())
     except (ValueError, UnicodeDecodeError) as error:
-        raise BodyError(f"error converting YAML to JSON: yaml: {error}") from error
+        problem = f"error converting YAML to JSON: yaml: {error}"
+        raise BodyError(problem, trying="") from error
     return _string_keys(value)
+
+
+def _parse_message(body: bytes, message: Message) -> dict[str, Any]:
+    try:
+        sent = open_envelope(body)
+    except WireError as error:
+        raise BodyError(str(error), trying="") from error
+    try:
+        value = message.read(sent.raw)
+    except WireError as error:
+        kind, version = sent.kind or message.kind, sent.api_version.rpartition("/")[2]
+        raise BadRequest(
+            f'{kind} in version "{version or message.version}" cannot be handled as a '
+            f"{message.kind}: {error}"
+        ) from error
+    if sent.kind:
+        value["kind"] = sent.kind
+    if sent.api_version:
+        value["apiVersion"] = sent.api_version
+    return value
 
 
 def _string_keys(value: Any) -> Any:

@@ -28,13 +28,12 @@ async def read_object(call: Call, validation: str) -> Object:
     """The object in a request's body."""
     scope = call.scope
     request = call.context.request
-    media_type = body_media_type(request.header(b"content-type"))
+    media_type = body_media_type(request.header(b"content-type"), custom=scope.is_custom)
     body = await request.body(BODY_LIMIT)
     try:
-        document = parse_body(body, media_type, strict=validation != IGNORE)
+        document = parse_body(body, media_type, strict=validation != IGNORE, message=scope.message)
     except BodyError as error:
-        problem = f"couldn't get version/kind; json parse error: {error}"
-        raise _unrecognized(scope.kind, problem, body) from error
+        raise _unrecognized(scope.kind, error.problem, body) from error
     obj = document.value
     if not isinstance(obj, dict):
         problem = _TYPE_META.format(kind_name(obj))

@@ -17,6 +17,8 @@ from kapiserver.errors import MODIFIED, BadRequest, Conflict
 from kapiserver.request import Response
 from kapiserver.storage import RevisionConflict, StoredObject
 
+_DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
+
 
 async def delete(call: Call) -> Response:
     output = output_of(call.context)
@@ -35,13 +37,13 @@ async def read_delete_options(call: Call) -> DeleteOptions:
     if not body:
         return delete_options(call.context.query, None)
     media_type = body_media_type(request.header(b"content-type"))
+    message = call.services.scopes.messages.get(_DELETE_OPTIONS)
     try:
-        document = parse_body(body, media_type, strict=False)
+        document = parse_body(body, media_type, strict=False, message=message)
     except BodyError as error:
-        problem = f"couldn't get version/kind; json parse error: {error}"
         raise BadRequest(
             "the object provided is unrecognized (must be of type DeleteOptions): "
-            f"{problem} ({summarized(body)})"
+            f"{error.problem} ({summarized(body)})"
         ) from error
     if not isinstance(document.value, dict):
         raise BadRequest("decoded object cannot be converted to DeleteOptions")

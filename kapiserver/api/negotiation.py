@@ -4,7 +4,7 @@ In: Accept and Content-Type headers. Out: `Output` (media type, pretty, and whet
 Table or metadata only) or an error with upstream's wording (406, 415). Pure. Real clients send a
 handful of different headers, so parsed ones are remembered.
 
-Protobuf is not spoken: clients that ask for it name JSON as second choice and get that.
+Protobuf is read and not written: clients that ask for it name JSON as second choice and get that.
 """
 
 from __future__ import annotations
@@ -152,13 +152,14 @@ def unsupported(accepted: tuple[str, ...]) -> UnsupportedMediaType:
     )
 
 
-def body_media_type(header: bytes | None) -> str:
-    """JSON or YAML: how to read an object in a body. Absent means JSON."""
+def body_media_type(header: bytes | None, *, custom: bool = False) -> str:
+    """How to read an object in a body. Absent means JSON. `custom`: the object has no messages."""
     found = media_type(header)
     if not found:
         return JSON
-    if found not in _SERVED:
-        raise unsupported(_SERVED)
+    accepted = _SERVED if custom else (*_SERVED, PROTOBUF)
+    if found not in accepted:
+        raise unsupported(accepted)
     return found
 
 

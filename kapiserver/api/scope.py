@@ -15,6 +15,7 @@ import orjson
 from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object, ResourceDefinition, Version
 from kapiserver.resources.names import dns1123_subdomain
+from kapiserver.resources.protobuf import Message, Messages
 from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import Compiled, PatchNode, SchemaSet
 from kapiserver.storage import ObjectStore, Storage, StorageSpec, StoredObject
@@ -40,6 +41,7 @@ class Scope:
         version: Version,
         objects: ObjectStore | None,
         schemas: SchemaSet,
+        messages: Messages,
     ) -> None:
         self.definition = definition
         self.version = version
@@ -52,6 +54,7 @@ class Scope:
         self.strategy = definition.strategy
         self._objects = objects
         self._schemas = schemas
+        self._messages = messages
         stored_group = (
             definition.group if definition.storage_group is None else definition.storage_group
         )
@@ -73,6 +76,16 @@ class Scope:
     @property
     def validator(self) -> Compiled:
         return self._schemas.validator(self.version.schema)
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether its type came at run time: such objects have no protobuf form."""
+        return self._schemas.is_added(self.version.schema)
+
+    @property
+    def message(self) -> Message | None:
+        """How a protobuf body is read."""
+        return None if self.is_custom else self._messages.get(self.version.schema)
 
     def missing_fields(self, obj: Object) -> list[Cause]:
         """Required fields that an object in the stored version lacks."""
@@ -127,6 +140,7 @@ class Scopes:
         self.registry = registry
         self.storage = storage
         self.schemas = schemas
+        self.messages = Messages(schemas)
         self._scopes: dict[tuple[str, str, str], Scope] = {}
         self._generation = registry.generation
 
@@ -167,7 +181,7 @@ class Scopes:
 
     def _make(self, definition: ResourceDefinition, version: Version) -> Scope:
         objects = None if definition.virtual else self.open(definition)
-        return Scope(definition, version, objects, self.schemas)
+        return Scope(definition, version, objects, self.schemas, self.messages)
 
     def _fields_of(self, resource: str) -> Callable[[Object], Mapping[str, str]]:
         """The selectable fields of all definitions that are stored in one place."""

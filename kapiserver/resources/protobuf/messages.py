@@ -1,8 +1,8 @@
 """Decoders of whole messages, composed from the table of numbers and the schemas.
 
 In: a definition's name; later the bytes of such a message. Out: an object. A decoder is made when
-its definition is first met and lives as long as the schemas do. Definitions without numbers (custom
-resources) have no message: their objects cannot come in this form.
+its definition is first met and lives as long as the schemas do. Custom resources have no numbers:
+their objects cannot come in this form.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kapiserver.resources.protobuf import steps, unions
-from kapiserver.resources.protobuf.numbers import Field, fields_of, is_numbered
+from kapiserver.resources.protobuf.numbers import Field, fields_of
 from kapiserver.resources.protobuf.steps import Fill, Object, Step
 from kapiserver.resources.protobuf.values import READERS, Read, strings
 from kapiserver.resources.protobuf.wire import (
@@ -42,10 +42,10 @@ _NUMBERS: Mapping[Form, tuple[int, steps.Number]] = {
 class Message:
     """The decoder of one message."""
 
-    __slots__ = ("_compile", "_names", "_steps", "kind")
+    __slots__ = ("_compile", "_names", "_steps", "kind", "version")
 
-    def __init__(self, kind: str, compiled: Callable[[], Compiled]) -> None:
-        self.kind = kind
+    def __init__(self, definition: str, compiled: Callable[[], Compiled]) -> None:
+        self.version, self.kind = definition.rsplit(".", 2)[-2:]
         self._compile = compiled  # when first used: messages contain each other in circles
         self._steps: dict[int, Step] | None = None
         self._names: dict[int, str] = {}
@@ -98,12 +98,12 @@ class Messages:
         self._schemas = schemas
         self._made: dict[str, Message] = {}
 
-    def get(self, definition: str) -> Message | None:
-        """None: objects of this definition have no protobuf form."""
+    def get(self, definition: str) -> Message:
+        """The decoder of a definition that has numbers; reading another one is a KeyError."""
         found = self._made.get(definition)
-        if found is None and is_numbered(definition):
+        if found is None:
             found = self._made[definition] = Message(
-                _type_name(definition),
+                definition,
                 lambda: self._compiled(definition, self._schemas.node(definition).fields),
             )
         return found
@@ -115,7 +115,7 @@ class Messages:
         names: dict[int, str] = {}
         for field in fields_of(definition):
             if field.inlined:
-                names[field.number] = _type_name(field.name)
+                names[field.number] = field.name.rpartition(".")[2]
                 by_tag[field.number << 3 | BYTES] = steps.inlined(self._inlined(field.name, nodes))
                 continue
             names[field.number] = field.name[:1].upper() + field.name[1:]  # mostly as in Go
@@ -125,7 +125,7 @@ class Messages:
 
     def _inlined(self, definition: str, nodes: Mapping[str, Node]) -> Fill:
         """A message that the schema does not show: its fields are among those of the parent."""
-        return Message(_type_name(definition), lambda: self._compiled(definition, nodes)).fill
+        return Message(definition, lambda: self._compiled(definition, nodes)).fill
 
     def _steps(self, field: Field, node: Node) -> list[tuple[int, Step]]:
         """How a field is read, by wire type."""
@@ -137,7 +137,7 @@ class Messages:
             case Form.STRING:
                 return [(BYTES, steps.string(name, zero))]
             case Form.REF:
-                return [(BYTES, steps.struct(name, self._fill(node.ref), zero))]
+                return [(BYTES, steps.struct(name, self.get(node.ref).fill, zero))]
             case Form.MAP:
                 return [(BYTES, steps.entry(name, self._reader(_item(node))))]
             case Form.LIST:
@@ -153,22 +153,12 @@ class Messages:
     def _reader(self, node: Node) -> Read:
         """How a value that has a length is read on its own."""
         if node.form in unions.FORMS:
-            return unions.union(node.form, _new(self._fill(JSON_SCHEMA_PROPS)))
+            return unions.union(node.form, _new(self.get(JSON_SCHEMA_PROPS).fill))
         if node.form is Form.REF:
-            return _new(self._fill(node.ref))
+            return _new(self.get(node.ref).fill)
         if node.form is Form.LIST and _item(node).form is Form.STRING:
             return strings
         return READERS[node.form]
-
-    def _fill(self, definition: str) -> Fill:
-        found = self.get(definition)
-        if found is None:
-            raise KeyError(f"{definition} has no field numbers")
-        return found.fill
-
-
-def _type_name(definition: str) -> str:
-    return definition.rpartition(".")[2]
 
 
 def _item(node: Node) -> Node:

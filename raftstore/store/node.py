@@ -19,7 +19,8 @@ from raftstore.store.driver import Driver
 from raftstore.store.feed import Feed
 from raftstore.store.hashes import HashComparison
 from raftstore.store.proposals import Proposals
-from raftstore.store.reads import Reads, Threshold
+from raftstore.store.reads import Reads
+from raftstore.store.waiting import Threshold
 from raftstore.transport import Message, Transport
 
 if TYPE_CHECKING:

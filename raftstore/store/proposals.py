@@ -27,40 +27,13 @@ from raftstore.errors import (
 )
 from raftstore.machine.commands import Payload, encode_command
 from raftstore.machine.results import Result
+from raftstore.store.waiting import Deadlines, Waiter
 
 RETRY_REFUSED = 0.1  # seconds until what no leader would take is offered again
 RETRY_OPEN = 2.0  # an attempt that nothing was heard of for so long is repeated
 
 Refusal = Callable[[StoreError], None]
 Propose = Callable[[bytes, bytes, Refusal], None]
-
-
-class Waiter:
-    """One task that waits for one value. `set` wakes it; a second `set` is ignored."""
-
-    __slots__ = ("_task", "value")
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self._task: trio.lowlevel.Task | None = None
-
-    def set(self, value: Any) -> None:
-        if self.value is None:
-            self.value = value
-            if self._task is not None:
-                trio.lowlevel.reschedule(self._task)
-                self._task = None
-
-    async def wait(self) -> Any:
-        """The value, which is never None."""
-        if self.value is None:
-            self._task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
-        return self.value
-
-    def _abort(self, _raise: object) -> trio.lowlevel.Abort:
-        self._task = None
-        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class _Proposal(Waiter):
@@ -93,8 +66,7 @@ class Proposals:
         self._propose: Propose | None = None
         self._wake: Callable[[], None] = lambda: None
         self._closed: StoreError | None = None
-        self._next_deadline = inf  # not later than the first deadline of those waiting
-        self._sooner = trio.Event()
+        self.deadlines = Deadlines(self._expire)
 
     def connect(self, propose: Propose, wake: Callable[[], None]) -> None:
         """Give the core's `propose`, and what makes the core run soon."""
@@ -113,13 +85,9 @@ class Proposals:
             raise
         try:
             self._attempt(proposal)
-            result = await proposal.wait()
+            return await proposal.wait()
         finally:
             self._waiting.pop(proposal.id, None)
-        if isinstance(result, StoreError):
-            await trio.lowlevel.checkpoint()
-            raise result
-        return result
 
     def _admit(self, payload: Payload, timeout: float) -> _Proposal:
         if self._closed is not None:
@@ -136,9 +104,7 @@ class Proposals:
         now = trio.current_time()
         proposal = _Proposal(proposal_id, command, now, now + timeout)
         self._waiting[proposal_id] = proposal
-        if proposal.deadline < self._next_deadline:
-            self._next_deadline = proposal.deadline
-            self._sooner.set()
+        self.deadlines.add(proposal.deadline)
         return proposal
 
     def _attempt(self, proposal: _Proposal) -> None:
@@ -188,21 +154,14 @@ class Proposals:
                 if not is_leader():
                     self.try_again(older_than=RETRY_OPEN)
 
-    async def expire(self) -> None:
-        """Task: end the waiting at the deadlines. One timer for all of them: a cancel scope for
-        each proposal costs more than all the rest of its way through this room."""
-        while True:
-            self._sooner = trio.Event()
-            with trio.move_on_at(self._next_deadline):
-                await self._sooner.wait()
-                continue
-            now = trio.current_time()
-            self._next_deadline = inf
-            for proposal in self._waiting.values():
-                if proposal.deadline <= now:
-                    proposal.set(proposal.verdict())
-                else:
-                    self._next_deadline = min(self._next_deadline, proposal.deadline)
+    def _expire(self, now: float) -> float:
+        following = inf
+        for proposal in self._waiting.values():
+            if proposal.deadline <= now:
+                proposal.set(proposal.verdict())
+            else:
+                following = min(following, proposal.deadline)
+        return following
 
     def close(self, error: StoreError) -> None:
         self._closed = error

@@ -1,128 +1,114 @@
-"""Waiting for a state that is new enough: read barriers, applied indexes, revisions.
+"""Read barriers: waiting until this node has everything that was committed before the call.
 
-In: read indexes that the core has confirmed, entries as they are applied. Out: woken readers. All
-barriers that are asked for between two turns of the core share one confirmation.
+In: readers, read indexes that the core has confirmed, entries as they are applied. Out: woken
+readers. All who ask between two turns of the core share one confirmation. A reader that got none
+asks again when there is news of a leader, or after a moment.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
-from itertools import count
+from math import inf
 
 import trio
 
 from raftstore.errors import Closed, NoLeader, Overloaded, StoreError
-from raftstore.store.proposals import Waiter
+from raftstore.store.waiting import Deadlines, Threshold, Waiter
 
 ReadIndex = Callable[[Callable[[int | None], None]], None]
 
-_UNCONFIRMED = -1
+ASK_AGAIN = 0.05
 
 
-class Threshold:
-    """Tasks that wait until a number that only grows has reached their mark."""
+class _Reader(Waiter):
+    __slots__ = ("deadline",)
 
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Waiter]] = []
-        self._order = count()
-
-    def reached(self, value: int) -> None:
-        heap = self._heap
-        while heap and heap[0][0] <= value:
-            heapq.heappop(heap)[2].set(True)
-
-    async def wait(self, mark: int) -> None:
-        waiter = Waiter()
-        item = (mark, next(self._order), waiter)
-        heapq.heappush(self._heap, item)
-        try:
-            result = await waiter.wait()
-        except trio.Cancelled:
-            self._heap.remove(item)
-            heapq.heapify(self._heap)
-            raise
-        if isinstance(result, StoreError):
-            raise result
-
-    def close(self, error: StoreError) -> None:
-        for _, _, waiter in self._heap:
-            waiter.set(error)
-        self._heap.clear()
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self.deadline = deadline
 
 
 class Reads:
     def __init__(self, applied_index: Callable[[], int], *, max_waiting: int) -> None:
         self._applied_index = applied_index
         self._max_waiting = max_waiting
-        self._asking: list[Waiter] = []  # for the next turn of the core
-        self._asked: set[Waiter] = set()
-        self._leader_known = trio.Event()
+        self._readers: set[_Reader] = set()  # all who wait
+        self._asking: list[_Reader] = []  # for the next turn of the core
+        self._unconfirmed: list[_Reader] = []  # the core had no leader for them
+        self._some_unconfirmed = trio.Event()
         self._wake: Callable[[], None] = lambda: None
         self._closed: StoreError | None = None
         self.indexes = Threshold()
+        self.deadlines = Deadlines(self._expire)
 
     def connect(self, wake: Callable[[], None]) -> None:
         self._wake = wake
 
     async def barrier(self, timeout: float) -> None:
         """Return when this node has applied everything that was committed before the call."""
-        if len(self._asking) + len(self._asked) >= self._max_waiting:
-            await trio.lowlevel.checkpoint()
-            raise Overloaded(f"{self._max_waiting} reads wait for confirmation")
-        with trio.move_on_after(timeout):
-            while True:
-                if self._closed is not None:
-                    raise Closed(str(self._closed))
-                index = await self._confirmed()
-                if index == _UNCONFIRMED:
-                    await self._next_leader()
-                    continue
-                if index > self._applied_index():
-                    await self.indexes.wait(index)
-                return
-        raise NoLeader(f"no leader confirmed a read within {timeout} s")
+        reader = _Reader(trio.current_time() + timeout)
+        if self._closed is not None:
+            reader.set(Closed(str(self._closed)))
+        elif len(self._readers) >= self._max_waiting:
+            reader.set(Overloaded(f"{self._max_waiting} reads wait for confirmation"))
+        else:
+            self._readers.add(reader)
+            self.deadlines.add(reader.deadline)
+            self._ask((reader,))
+        try:
+            await reader.wait()
+        finally:
+            self._readers.discard(reader)
 
-    async def _confirmed(self) -> int:
-        waiter = Waiter()
+    def _ask(self, readers: tuple[_Reader, ...]) -> None:
         if not self._asking:
             self._wake()
-        self._asking.append(waiter)
-        result = await waiter.wait()
-        if isinstance(result, StoreError):
-            raise result
-        index: int = result
-        return index
-
-    async def _next_leader(self) -> None:
-        """Until there is news of a leader, or a moment has passed (the news may be old)."""
-        with trio.move_on_after(0.05):
-            await self._leader_known.wait()
-        await trio.lowlevel.checkpoint()
+        self._asking += readers
 
     def start(self, read_index: ReadIndex) -> None:
         """The core is about to run: ask it once for everybody."""
         if not self._asking:
             return
         batch, self._asking = self._asking, []
-        self._asked.update(batch)
 
         def done(index: int | None) -> None:
-            self._asked.difference_update(batch)
-            for waiter in batch:
-                # A Waiter's value is never None, and 0 is a fine index.
-                waiter.set(_UNCONFIRMED if index is None else index)
+            if index is None:
+                self._unconfirmed += batch
+                self._some_unconfirmed.set()
+            elif index <= self._applied_index():
+                for reader in batch:
+                    reader.set(True)
+            else:
+                for reader in batch:
+                    self.indexes.add(index, reader)
 
         read_index(done)
 
     def leader_changed(self) -> None:
-        self._leader_known.set()
-        self._leader_known = trio.Event()
+        """Those without an answer ask again."""
+        readers = tuple(reader for reader in self._unconfirmed if reader in self._readers)
+        self._unconfirmed.clear()
+        if readers:
+            self._ask(readers)
+
+    async def ask_again(self) -> None:
+        """Task: ask again after a moment, too; the core may be ready without being news."""
+        while True:
+            await self._some_unconfirmed.wait()
+            self._some_unconfirmed = trio.Event()
+            await trio.sleep(ASK_AGAIN)
+            self.leader_changed()
+
+    def _expire(self, now: float) -> float:
+        late = {reader for reader in self._readers if reader.deadline <= now}
+        for reader in late:
+            reader.set(NoLeader("no leader confirmed the read in time"))
+        self._readers -= late
+        self.indexes.discard(late)
+        return min((reader.deadline for reader in self._readers), default=inf)
 
     def close(self, error: StoreError) -> None:
         self._closed = error
-        for waiter in (*self._asking, *self._asked):
-            waiter.set(Closed(str(error)))
-        self._asking.clear()
-        self._asked.clear()
+        for reader in self._readers:
+            reader.set(Closed(str(error)))
         self.indexes.close(Closed(str(error)))

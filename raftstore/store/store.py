@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from raftstore.disk import Disk
-from raftstore.errors import NoLeader, StoreError, Unknown
+from raftstore.errors import NoLeader, Unknown
 from raftstore.machine.commands import (
     ClearAlarm,
     Compact,
@@ -28,8 +28,8 @@ from raftstore.machine.commands import (
 from raftstore.raft import MemberChange
 from raftstore.snapshot import SnapshotMeta, create_file
 from raftstore.store.feed import Observer, Watcher
-from raftstore.store.proposals import Waiter
 from raftstore.store.status import NodeStatus, PeerInfo
+from raftstore.store.waiting import Waiter
 from raftstore.types import (
     Compare,
     Delete,
@@ -182,9 +182,15 @@ class Store:
     async def wait_revision(self, revision: int, timeout: float = DEFAULT_TIMEOUT) -> None:
         """Until this node has applied `revision`; TimeoutError if that takes too long."""
         if self.revision < revision:
-            with trio.move_on_after(timeout):
-                await self._node.revisions.wait(revision)
-                return
+            waiter = Waiter()
+            self._node.revisions.add(revision, waiter)
+            try:
+                with trio.move_on_after(timeout):
+                    await waiter.wait()
+                    return
+            finally:
+                if waiter.value is None:
+                    self._node.revisions.discard((waiter,))
             raise TimeoutError(f"revision {revision} was not reached within {timeout} s")
 
     def history(
@@ -285,9 +291,7 @@ class Store:
                 change, lambda error: waiter.set(error if error is not None else _DONE)
             )
             self._node.driver.wake()
-            result = await waiter.wait()
-            if isinstance(result, StoreError):
-                raise result
+            await waiter.wait()
             return
         raise Unknown(f"no result within {timeout} s; the change may still happen")
 

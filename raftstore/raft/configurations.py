@@ -76,8 +76,8 @@ def _sorted(members: Members) -> Members:
 class Configurations:
     """The membership entries that are still in the log, on top of the one before the log."""
 
-    def __init__(self, index: int, members: Members) -> None:
-        self._history: list[tuple[int, Members]] = [(index, members)]
+    def __init__(self, *history: tuple[int, Members]) -> None:
+        self._history = list(history)
 
     @property
     def current(self) -> Members:
@@ -87,6 +87,16 @@ class Configurations:
     def index(self) -> int:
         """The entry that made the current configuration."""
         return self._history[-1][0]
+
+    def since(self, node_id: str) -> int:
+        """The entry with which the membership of `node_id` began, as far back as is known; no
+        entry that can still be sent lies between the true one and this one."""
+        since = self.index
+        for index, members in reversed(self._history):
+            if all(member.node_id != node_id for member in members):
+                break
+            since = index
+        return since
 
     def append(self, index: int, members: Members) -> None:
         self._history.append((index, members))
@@ -108,7 +118,7 @@ class Configurations:
         return found
 
     def trim_to(self, index: int) -> None:
-        """Nobody will ask about an index below `index` again."""
+        """The log begins after `index` now: what was in force there is the oldest to be known."""
         while len(self._history) > 1 and self._history[1][0] <= index:
             self._history.pop(0)
 

@@ -122,7 +122,6 @@ class RaftCore(
         self._start_membership()
         self._start_making()
         self._start_receiving(partial(Machine.thaw, config=machine.config))
-        self._configs = Configurations(0, ())
         self._recover_log(tuple(sorted(members)))
         self._start_stock(
             clock=clock,
@@ -151,10 +150,20 @@ class RaftCore(
             raise CorruptLog(
                 f"the machine is at entry {self.machine.applied_index}, its snapshot at {start}"
             )
-        for index in range(start + 1, self.wal.last_index + 1):
-            command = self.wal.entry(index).command
-            if command[:1] == MEMBERSHIP:
-                self._configs.append(index, decode_members(command))
+        self._configs = Configurations(*self._recover_members(latest))
+
+    def _recover_members(self, latest: SnapshotMeta | None) -> list[tuple[int, Members]]:
+        """The configurations of the log, on top of the one in force where it begins: that of the
+        snapshot, unless the log holds a change before the snapshot (then nobody asks for it)."""
+        entries = map(self.wal.entry, range(self.wal.first_index, self.wal.last_index + 1))
+        changes = [
+            (entry.index, decode_members(entry.command))
+            for entry in entries
+            if entry.command[:1] == MEMBERSHIP
+        ]
+        if latest is not None and changes and changes[0][0] <= latest.index:
+            return changes
+        return [(self.wal.base[0], () if latest is None else latest.members), *changes]
 
     def _recover_snapshot(self, latest: SnapshotMeta) -> None:
         """Defect 4: entries after a snapshot stay if the log holds its last entry, however the
@@ -165,7 +174,6 @@ class RaftCore(
             )
         if self.wal.term(latest.index) != latest.term:
             self.wal.reset(latest.index, latest.term)
-        self._configs = Configurations(latest.index, latest.members)
 
     def _found(self, founders: Members) -> None:
         """Every founder begins with the same first entry, so it counts as committed."""
@@ -232,7 +240,7 @@ class RaftCore(
         self._uncommitted_bytes = 0
         # A change of an earlier leadership lies before our no-op, which SyncObj waits for; its
         # note of one that was cut off would block changes until the log is as long again.
-        self._SyncObj__changeClusterIDx = None
+        self._SyncObj__changeClusterIDx = 0
         self._leader_changed()
         super()._SyncObj__onBecomeLeader()
 

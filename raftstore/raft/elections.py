@@ -84,7 +84,7 @@ class Elections(CoreState):
     def _on_pre_vote(self, peer: Peer, message: Message) -> None:
         if message["term"] <= self.term:
             self._tell(peer, "stale_term", term=self.term)
-        elif not self._is_content() and self._is_up_to_date(message):
+        elif not self._is_outsider() and not self._is_content() and self._is_up_to_date(message):
             self._tell(peer, "pre_vote_reply", term=message["term"])
 
     def _on_pre_vote_reply(self, peer: Peer, message: Message) -> None:
@@ -102,6 +102,11 @@ class Elections(CoreState):
         ours = (self.wal.term(last) or 0, last)
         return (message["last_log_term"], message["last_log_index"]) >= ours
 
+    def _is_outsider(self) -> bool:
+        """No configuration that this node knows lists it. It may have been a voter once, with a
+        disk that is gone: its vote is worth nothing until the log says that it is a member."""
+        return not self._is_member(self._configs.current)
+
     def _is_content(self) -> bool:
         """This node has a leader and would not help to replace it."""
         return self._is_leading or self._clock() - self._heard_at < self.config.election_min
@@ -114,6 +119,8 @@ class Elections(CoreState):
             self._tell(peer, "stale_term", term=self.term)
             return
         if message["term"] > self.term and not message["transfer"] and self._is_content():
+            return
+        if self._is_outsider():
             return
         self._SyncObj__onMessageReceived(peer, message)
 

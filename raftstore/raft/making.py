@@ -140,7 +140,7 @@ class SnapshotMaking(CoreState):
         term = self.wal.term(index)
         if term is not None:
             self.wal.trim_to(index, term)
-        self._configs.trim_to(making.meta.index)
+        self._configs.trim_to(self.wal.base[0])
         self.snapshots.prune(KEEP)
 
     def _stop_making(self) -> None:

@@ -217,9 +217,6 @@ class Membership(CoreState):
             self.removed = False
         self._announce_members()
 
-    def _is_member(self, members: Members) -> bool:
-        return any(member.node_id == self.node_id for member in members)
-
     def _announce_members(self) -> None:
         """Everybody to keep a link with: whoever is a member now or was one at the last applied
         entry, so that a node that is being removed can still be told."""

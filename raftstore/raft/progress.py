@@ -27,9 +27,11 @@ class Progress:
         "probe_sent_at",
         "round",
         "sending",
+        "since",
     )
 
-    def __init__(self, next_index: int) -> None:
+    def __init__(self, next_index: int, since: int) -> None:
+        self.since = since  # the entry with which its membership began
         self.match = 0  # the last entry known to be equal and durable there
         self.next = next_index  # the next entry to send
         self.probe = True

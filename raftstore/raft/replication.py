@@ -48,7 +48,7 @@ class Replication(CoreState):
 
     def _replicate(self, peer: Peer, *, heartbeat: bool) -> None:
         progress = self._progress_of(peer)
-        if progress.sending is not None or self.wal.term(progress.next - 1) is None:
+        if progress.sending is not None or self._needs_snapshot(progress):
             if not self._send_snapshot(peer, progress, heartbeat=heartbeat) and heartbeat:
                 self._send_entries(peer, progress, 0, 0, [])
             return
@@ -65,6 +65,15 @@ class Replication(CoreState):
         if not sent and (heartbeat or progress.commit_sent < self.commit_index):
             previous = progress.next - 1
             self._send_entries(peer, progress, previous, self.wal.term(previous) or 0, [])
+
+    def _needs_snapshot(self, progress: Progress) -> bool:
+        """The entries are gone, or the follower lacks the one that made it a member.
+
+        A newcomer never sees an older configuration. If it had been a member before, with a disk
+        that is gone, an old entry would tell it that it is a voter, and it would vote, or even
+        lead, without remembering what it had promised.
+        test_membership.py::test_a_node_that_comes_back_empty_does_not_believe_old_entries"""
+        return progress.next <= progress.since or self.wal.term(progress.next - 1) is None
 
     def _probe(self, peer: Peer, progress: Progress, *, heartbeat: bool) -> None:
         """One message, then wait: the first with entries, repetitions without."""

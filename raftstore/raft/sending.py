@@ -47,8 +47,10 @@ class SnapshotSending(CoreState):
             sending = None
         if sending is None:
             meta = self.snapshots.latest()
-            if meta is None:
-                raise AssertionError(f"the log begins at {self.wal.base} without a snapshot")
+            if meta is None or meta.index < progress.since:
+                if self.applied_index >= progress.since:
+                    self.request_snapshot()  # one that lists the follower
+                return False
             reader = self.snapshots.open_transfer(meta)
             sending = progress.sending = Sending(meta, reader, now)
         if sending.sent > sending.acked and now - sending.sent_at > self.config.election_min:

@@ -68,6 +68,9 @@ class CoreState(IsolatedSyncObj):
     def _is_leading(self) -> bool:
         return self._state == LEADER
 
+    def _is_member(self, members: Members) -> bool:
+        return any(member.node_id == self.node_id for member in members)
+
     @property
     def _quorum(self) -> int:
         """How many voters, this one included, make a majority."""
@@ -76,7 +79,8 @@ class CoreState(IsolatedSyncObj):
     def _progress_of(self, peer: Peer) -> Progress:
         progress = self._progress.get(peer)
         if progress is None:
-            progress = self._progress[peer] = Progress(self.wal.last_index + 1)
+            since = self._configs.since(peer.id)
+            progress = self._progress[peer] = Progress(self.wal.last_index + 1, since)
         return progress
 
     # ---- what one room asks of another; the room that does it is named

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from raftstore.raft import Members, Message, RaftCore
+from raftstore.raft.configurations import Configurations
+from raftstore.raft.progress import Progress
 from raftstore.raft.stock import Peer
 from raftstore.snapshot import SnapshotMeta
 from raftstore.wal import Entry
@@ -93,8 +95,18 @@ class StartsWithoutItsSnapshot(RaftCore):
     def _recover_log(self, founders: Members) -> None:
         if self.snapshots.latest() is None:
             self.machine.applied_index = self.wal.base[0]
+            self._configs = Configurations((self.wal.base[0], founders))
             return
         super()._recover_log(founders)
+
+
+class BelievesOldEntries(RaftCore):
+    """A node that comes back with an empty disk gets the log from its start."""
+
+    def _progress_of(self, peer: Peer) -> Progress:
+        progress = super()._progress_of(peer)
+        progress.since = 0
+        return progress
 
 
 class NoPreVote(RaftCore):
@@ -179,7 +191,7 @@ class ForgetsMembersAtRestart(RaftCore):
     def _recover_log(self, founders: Members) -> None:
         super()._recover_log(founders)
         if founders and self.wal.last_index > 1:
-            self._configs.reset(0, founders, [])
+            self._configs = Configurations((0, founders))
 
 
 class ChangesMembersAllAtOnce(RaftCore):

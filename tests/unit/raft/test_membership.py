@@ -245,6 +245,44 @@ def test_a_node_that_was_removed_may_come_back_empty() -> None:
     assert cluster.equal()
 
 
+def test_a_node_that_comes_back_empty_does_not_believe_old_entries() -> None:
+    """Found by the simulator: "a" was the only voter once; back with an empty disk it got the
+    log, or an old snapshot, from then, and led alone."""
+    cluster = Cluster("a")
+    first = cluster.elect()
+    first.core.request_snapshot()
+    cluster.run(0.1)
+    cluster.add("b")
+    assert ask(cluster, first, "add_learner", "b").answer is None
+    assert ask(cluster, first, "promote", "b").answer is None
+    asked = Asked()
+    first.core.propose_member_change(change("remove", "a"), asked.append)
+    cluster.run(1.0)
+    assert asked.answer is None
+    cluster.stop("a")
+    back = cluster.add("a")
+    second = cluster.nodes["b"]
+    # The leader falls silent for it right after the first snapshot.
+    cluster.lost = lambda _s, to, m: bool(to == "a" and back.replaced and "entries" in m)
+    assert ask(cluster, second, "add_learner", "a").answer is None
+    cluster.run(2.0)
+    assert back.replaced
+    assert {role for role, _, _ in back.roles} == {"learner"}
+    cluster.lost = lambda *_: False
+    cluster.run(1.0)
+    assert cluster.equal()
+
+
+def test_a_node_that_nobody_has_listed_does_not_vote() -> None:
+    node = Node("d", members(""), connected=False)
+    node.core.peer_connected("a")
+    end = {"last_log_index": 9, "last_log_term": 2}
+    node.receive("a", "pre_vote", term=3, **end)
+    node.receive("a", "request_vote", term=3, transfer=True, **end)
+    assert node.take() == []
+    assert node.core.term == 0
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "text"),
     [

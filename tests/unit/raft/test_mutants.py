@@ -33,6 +33,7 @@ NOTICED_BY_THE_SIMULATOR = [
     (mutants.CommitsBeforeItsOwnSync, 8),
     (mutants.ReadsWithoutAsking, 55),
     (mutants.ForgetsMembersAtRestart, 31),
+    (mutants.BelievesOldEntries, 205),
 ]
 
 NOTICED_BY_A_TEST: list[tuple[type[RaftCore], Callable[[], None]]] = [
@@ -50,6 +51,10 @@ NOTICED_BY_A_TEST: list[tuple[type[RaftCore], Callable[[], None]]] = [
     ),
     (mutants.NeverBacksOff, test_defects.test_9_conflict_with_backlog),
     (mutants.StartsWithoutItsSnapshot, test_defects.test_10_log_without_its_snapshot),
+    (
+        mutants.BelievesOldEntries,
+        test_membership.test_a_node_that_comes_back_empty_does_not_believe_old_entries,
+    ),
     (mutants.NoPreVote, test_elections.test_a_returning_node_does_not_depose_the_leader),
     (mutants.NeverContent, test_elections.test_one_that_hears_the_leader_ignores_a_campaign),
     (mutants.CountsVotesTwice, test_elections.test_a_vote_counts_once),

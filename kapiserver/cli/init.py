@@ -5,23 +5,32 @@ from __future__ import annotations
 import argparse
 import secrets
 
+from kapiserver.cli import layout, snapshot
 from kapiserver.cli.command import Command
 from kapiserver.cli.machine import add_machine_flags, machine_of, write_machine
 from kapiserver.pki import Authority
+from raftstore import Member
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_machine_flags(parser)
+    parser.add_argument(
+        "--from-snapshot", metavar="FILE", help="begin with the content of a backup"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     machine = machine_of(arguments)
-    write_machine(
-        machine,
-        Authority.create(),
-        cluster_id=f"kapi-{secrets.token_hex(6)}",
-        joins=False,
-    )
+    cluster_id = f"kapi-{secrets.token_hex(6)}"
+    if arguments.from_snapshot:
+        backup = layout.absolute(arguments.from_snapshot)
+        meta = snapshot.verified(backup)
+        members = [Member(machine.name, machine.peer_address, False, (("url", machine.url),))]
+        data = machine.directory / "data"
+        data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        snapshot.restore_data(backup, data, cluster_id, machine.name, members)
+        print(f"restored revision {meta.revision}")
+    write_machine(machine, Authority.create(), cluster_id=cluster_id, joins=False)
     print(f"{machine.name} is set up in {machine.directory}. Start it (or let systemd do it):\n")
     print(f"  kapiserver serve --config {machine.config_path}\n")
     print("Then make a token for the next machine:\n")

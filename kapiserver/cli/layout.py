@@ -54,6 +54,14 @@ class LocalNode:
         return self.directory / "config.yaml"
 
     @property
+    def data_path(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def peer_address(self) -> str:
+        return f"{HOST}:{self.peer_port}"
+
+    @property
     def log_path(self) -> Path:
         return self.directory / "node.log"
 
@@ -64,11 +72,15 @@ class LocalNode:
 
 @dataclass(frozen=True, slots=True)
 class LocalCluster:
-    """A local cluster as cluster.json describes it."""
+    """A local cluster as cluster.json describes it.
+
+    `formed`: all nodes have been ready once, so one without data has lost it.
+    """
 
     directory: Path
     cluster_id: str
     nodes: tuple[LocalNode, ...]
+    formed: bool = False
 
     @property
     def kubeconfig(self) -> Path:
@@ -111,7 +123,8 @@ def load(directory: Path) -> LocalCluster:
             LocalNode(node["name"], node["port"], node["peerPort"], directory / node["name"])
             for node in document["nodes"]
         )
-        return LocalCluster(directory, document["clusterId"], nodes)
+        formed = bool(document.get("formed"))
+        return LocalCluster(directory, document["clusterId"], nodes, formed)
     except (KeyError, TypeError) as error:
         raise CommandError(f"{path} is damaged: {error!r} is missing or wrong") from error
 
@@ -167,18 +180,25 @@ def create(directory: Path, *, count: int, base_port: int) -> LocalCluster:
             credentials=admin,
             current="kapi",
         )
-        # last: a folder with a cluster.json is complete
-        document = {
-            "format": FORMAT,
-            "clusterId": cluster.cluster_id,
-            "nodes": [
-                {"name": node.name, "port": node.port, "peerPort": node.peer_port} for node in nodes
-            ],
-        }
-        write_private(directory / "cluster.json", json.dumps(document, indent=2).encode() + b"\n")
+        save(cluster)  # last: a folder with a cluster.json is complete
     except (OSError, PkiError) as error:
         raise CommandError(f"cannot write to {directory} (--data-dir): {error}") from error
     return cluster
+
+
+def save(cluster: LocalCluster) -> None:
+    """Write cluster.json."""
+    document = {
+        "format": FORMAT,
+        "clusterId": cluster.cluster_id,
+        "formed": cluster.formed,
+        "nodes": [
+            {"name": node.name, "port": node.port, "peerPort": node.peer_port}
+            for node in cluster.nodes
+        ],
+    }
+    path = cluster.directory / "cluster.json"
+    write_private(path, json.dumps(document, indent=2).encode() + b"\n")
 
 
 def _write_node(cluster: LocalCluster, node: LocalNode, authority: Authority) -> None:
@@ -187,7 +207,7 @@ def _write_node(cluster: LocalCluster, node: LocalNode, authority: Authority) ->
         pki / "server.crt", pki / "server.key"
     )
     authority.peer(node.name, [HOST, "localhost"]).write(pki / "peer.crt", pki / "peer.key")
-    members = ",".join(f"{other.name}={HOST}:{other.peer_port}" for other in cluster.nodes)
+    members = ",".join(f"{other.name}={other.peer_address}" for other in cluster.nodes)
     settings = {
         "name": node.name,
         "data-dir": "data",
@@ -197,7 +217,7 @@ def _write_node(cluster: LocalCluster, node: LocalNode, authority: Authority) ->
         "tls-cert-file": "pki/server.crt",
         "tls-private-key-file": "pki/server.key",
         "client-ca-file": "../pki/ca.crt",
-        "listen-peer-address": f"{HOST}:{node.peer_port}",
+        "listen-peer-address": node.peer_address,
         "initial-cluster": members,
         "initial-cluster-token": cluster.cluster_id,
         "peer-cert-file": "pki/peer.crt",

@@ -41,9 +41,14 @@ def _is_node(pid: int, node: LocalNode) -> bool:
     return state != "Z" and os.fsencode(node.config_path) in command
 
 
-def start(node: LocalNode) -> subprocess.Popen[bytes]:
-    """Start the node in a session of its own, so that Ctrl-C here does not reach it directly."""
+def start(node: LocalNode, *, joins: bool = False) -> subprocess.Popen[bytes]:
+    """Start the node in a session of its own, so that Ctrl-C here does not reach it directly.
+
+    `joins`: it has no data and waits until it is added to the running cluster.
+    """
     command = [sys.executable, "-m", "kapiserver", "serve", "--config", str(node.config_path)]
+    if joins:
+        command += ["--initial-cluster-state", "existing"]
     try:
         with node.log_path.open("ab") as log:
             process = subprocess.Popen(

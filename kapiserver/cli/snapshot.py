@@ -121,11 +121,10 @@ def _restore(arguments: argparse.Namespace) -> int:
         )
     cluster = layout.create(directory, count=arguments.nodes, base_port=arguments.port)
     members = [
-        Member(node.name, f"{layout.HOST}:{node.peer_port}", False, (("url", node.url),))
-        for node in cluster.nodes
+        Member(node.name, node.peer_address, False, (("url", node.url),)) for node in cluster.nodes
     ]
     for node in cluster.nodes:
-        restore_data(path, node.directory / "data", cluster.cluster_id, node.name, members)
+        restore_data(path, node.data_path, cluster.cluster_id, node.name, members)
     print(f"restored revision {meta.revision} into {directory}. Start it:\n")
     print(f"  kapiserver up --data-dir {directory}")
     return 0

@@ -8,14 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import trio
 
 from kapiserver.cli import layout, local
-from kapiserver.cli.client import Credentials, RequestFailed, request
+from kapiserver.cli.client import Credentials, RequestFailed, call, request
 from kapiserver.cli.command import Command, CommandError
 from kapiserver.cli.down import stop_all
 from kapiserver.cli.processes import log_tail, running_pid, start
@@ -90,7 +91,8 @@ async def _up(cluster: layout.LocalCluster, idle: list[layout.LocalNode], detach
         running = len(cluster.nodes) - len(idle)
         if running:
             print(f"{running} of {len(cluster.nodes)} nodes are running already", flush=True)
-        processes = {node.name: start(node) for node in idle}
+        lost = [node for node in idle if cluster.formed and not node.data_path.exists()]
+        processes = {node.name: start(node, joins=node in lost) for node in idle}
         interrupted = False
         async with trio.open_nursery() as nursery:
 
@@ -101,7 +103,11 @@ async def _up(cluster: layout.LocalCluster, idle: list[layout.LocalNode], detach
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch_signals)
-            await _wait_all_ready(cluster, processes, started)
+            if lost:
+                await _join_again(cluster, lost, processes, started)
+            await _wait_all_ready(cluster, cluster.nodes, processes, started)
+            if not cluster.formed:
+                layout.save(replace(cluster, formed=True))
             _print_next_steps(cluster, trio.current_time() - started, detach)
             if detach:
                 nursery.cancel_scope.cancel()
@@ -119,8 +125,36 @@ def _stop_signals() -> Iterator[trio.abc.ReceiveChannel[int]]:
         yield received  # type: ignore[misc]
 
 
+async def _join_again(
+    cluster: layout.LocalCluster,
+    lost: list[layout.LocalNode],
+    processes: dict[str, subprocess.Popen[bytes]],
+    started: float,
+) -> None:
+    """Nodes without data come back as new members and are filled from the others."""
+    others = [node for node in cluster.nodes if node not in lost]
+    if not others:
+        await stop_started(cluster, processes)
+        raise CommandError(
+            f"no node in {cluster.directory} has data any more: restore a backup with 'kapiserver "
+            "snapshot restore', or delete the folder to start over"
+        )
+    await _wait_all_ready(cluster, others, processes, started)
+    credentials = local.credentials_of(cluster)
+    for node in lost:
+        print(f"{node.name} has no data: it joins again and is filled from the others", flush=True)
+        body = {"name": node.name, "peerAddress": node.peer_address, "url": node.url}
+        try:
+            url = f"{others[0].url}/kapi/v1/members"
+            await call("POST", url, credentials, body=body, timeout=30.0)
+        except RequestFailed as error:
+            await stop_started(cluster, processes)
+            raise CommandError(f"{node.name} cannot join again: {error}") from error
+
+
 async def _wait_all_ready(
     cluster: layout.LocalCluster,
+    nodes: Sequence[layout.LocalNode],
     processes: dict[str, subprocess.Popen[bytes]],
     started: float,
 ) -> None:
@@ -134,7 +168,7 @@ async def _wait_all_ready(
 
     try:
         async with trio.open_nursery() as nursery:
-            for node in cluster.nodes:
+            for node in nodes:
                 nursery.start_soon(wait, node)
     except* CommandError as group:
         await stop_started(cluster, processes)

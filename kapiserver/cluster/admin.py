@@ -25,7 +25,7 @@ from kapiserver.errors import (
 from kapiserver.pki import Authority
 from kapiserver.request import Request, Response, ResponseStream, json_headers
 from kapiserver.storage.errors import as_status
-from raftstore import Store
+from raftstore import Member, Store
 
 PREFIX = "/kapi/v1/"
 CHUNK = 256 * 1024
@@ -52,6 +52,8 @@ class Admin:
                 return _json(self._status())
             case ("GET", ["members"]):
                 return _json({"members": self._members()})
+            case ("POST", ["members"]):
+                return await self._add(request)
             case ("DELETE", ["members", name]):
                 return await self._remove(name)
             case ("POST", ["tokens"]):
@@ -101,6 +103,34 @@ class Admin:
             for member in self._store.members
         ]
 
+    async def _add(self, request: Request) -> Response:
+        """A learner. One that has lost its data comes back as a new member: the old one goes first,
+        because a voter that has forgotten its votes could help to elect a leader that lacks data.
+        """
+        body = await self._body(request)
+        try:
+            name, address, url = str(body["name"]), str(body["peerAddress"]), str(body["url"])
+        except KeyError as error:
+            raise BadRequest(f"the body must have name, peerAddress and url: {error}") from error
+        member = Member(name, address, True, (("url", url),))
+        known = {m.node_id: m for m in self._store.members}.get(name)
+        with as_status():
+            if known is not None and not (known.learner and known.address == address):
+                await self._store.member_remove(name)
+                known = None
+            if known is None:
+                await self._store.member_add_learner(member)
+        return _json({"added": name}, status=201)
+
+    async def _body(self, request: Request) -> dict[str, Any]:
+        try:
+            body = orjson.loads(await request.body(BODY_LIMIT) or b"{}")
+        except ValueError as error:
+            raise BadRequest(f"the body is not JSON: {error}") from error
+        if not isinstance(body, dict):
+            raise BadRequest("the body must be a JSON object")
+        return body
+
     async def _remove(self, name: str) -> Response:
         if name not in {member.node_id for member in self._store.members}:
             raise NotFound(f'there is no member "{name}"', name=name)
@@ -113,11 +143,11 @@ class Admin:
             raise Conflict(
                 "this node cannot let others join: it runs without --cluster-ca-key-file"
             )
+        body = await self._body(request)
         try:
-            body = orjson.loads(await request.body(BODY_LIMIT) or b"{}")
             ttl = float(body.get("ttlSeconds", DEFAULT_TOKEN_SECONDS))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise BadRequest(f"the body must be a JSON object with ttlSeconds: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise BadRequest(f"ttlSeconds must be a number: {error}") from error
         try:
             with as_status():
                 secret = await JoinTokens(self._store).create(ttl)

@@ -47,6 +47,7 @@ class Node:
         self.url = local.url
         self.local = local
         self.paused = False
+        self.may_end = False  # the fault in hand is expected to end the process
         self._network = network
         self._process: subprocess.Popen[bytes] | None = None
         self.heal_disk()
@@ -67,6 +68,11 @@ class Node:
     def exit_status(self) -> int | None:
         return None if self._process is None else self._process.poll()
 
+    @property
+    def crashed(self) -> bool:
+        """Whether the process has ended though nothing was done that should end it."""
+        return self._process is not None and not self.may_end and not self.running
+
     def start(self) -> None:
         dial = json.dumps(self._network.dial_addresses(self.name))
         command = [sys.executable, "-m", "chaos.node", str(self.control), dial]
@@ -81,6 +87,7 @@ class Node:
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
                 cwd=self.local.directory,
             )
+        self.may_end = False
         self.local.pid_path.write_text(f"{self._process.pid}\n")
 
     def signal(self, number: signal.Signals) -> None:
@@ -89,6 +96,7 @@ class Node:
 
     def kill(self) -> None:
         """kill -9, and wait for the kernel to say that it is gone."""
+        self.may_end = True
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -104,6 +112,7 @@ class Node:
 
     async def terminate(self) -> None:
         """SIGTERM; ClusterError if it does not end."""
+        self.may_end = True
         self.signal(signal.SIGTERM)
         if not await self.ended(STOP_SECONDS):
             self.kill()
@@ -165,7 +174,8 @@ class Cluster:
 
     async def wait_ready(self, node: Node, seconds: float = READY_SECONDS) -> None:
         """ClusterError when its process ends or time is over first."""
-        status, body = 0, {}
+        status: int = 0
+        body: Any = {}
         with trio.move_on_after(seconds):
             while node.running:
                 status, body = await self.call(node.name, "GET", "/readyz", timeout=2.0)

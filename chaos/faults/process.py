@@ -1,0 +1,48 @@
+"""Faults of processes: killed, restarted, stopped and continued; one node or all of them."""
+
+from __future__ import annotations
+
+import trio
+
+from chaos.faults.scene import Scene
+
+
+async def kill(scene: Scene) -> None:
+    """kill -9 one node, and start it again after a while."""
+    node = scene.victim()
+    async with scene.fault("kill", node.name, f"kill -9 of {scene.role(node)}"):
+        node.kill()
+        await scene.wait()
+        await scene.cluster.restart(node)
+
+
+async def restart(scene: Scene) -> None:
+    """SIGTERM one node, as an upgrade does, and start it again at once."""
+    node = scene.victim()
+    async with scene.fault("restart", node.name, f"SIGTERM to {scene.role(node)}"):
+        await node.terminate()
+        await scene.cluster.restart(node)
+
+
+async def pause(scene: Scene) -> None:
+    """SIGSTOP one node: it does not know that time passes, and wakes up with old beliefs."""
+    node = scene.victim()
+    async with scene.fault("pause", node.name, f"SIGSTOP of {scene.role(node)}"):
+        node.pause()
+        await scene.wait()
+        node.resume()
+        await scene.cluster.wait_ready(node)
+
+
+async def kill_all(scene: Scene) -> None:
+    """kill -9 all nodes within an instant, and start them again."""
+    nodes = list(scene.cluster.nodes.values())
+    scene.random.shuffle(nodes)
+    async with scene.fault("kill all", "all", "kill -9 of every node"):
+        for node in nodes:
+            node.kill()
+        await trio.sleep(scene.random.uniform(0, 1))
+        for node in nodes:
+            node.start()
+        for node in nodes:
+            await scene.cluster.wait_ready(node)

@@ -1,0 +1,1 @@
+"""What the clients of a run do: writers (create, update, delete, get, list) and watchers."""

@@ -46,7 +46,7 @@ def status_answer(error: ApiError) -> Response:
 def internal_error(request: Request) -> Response:
     """Call it while the exception is being handled: the traceback goes to the log."""
     request_id = secrets.token_hex(8)
-    log.exception("request %s: %s %s failed", request_id, request.method, request.path)
+    log.exception("request %s: %r %r failed", request_id, request.method, request.path)
     error = InternalError(
         f"internal error; the server's log has the details under request id {request_id}"
     )

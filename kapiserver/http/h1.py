@@ -23,7 +23,7 @@ from kapiserver.errors import ApiError, BadRequest
 from kapiserver.request import Frame, Headers, Request, Response
 
 from . import faults
-from .limits import INLINE_REQUESTS, PIECE
+from .limits import GZIP_MINIMUM, INLINE_REQUESTS, PIECE
 from .stream import BODYLESS, Exchange
 from .target import parse_target
 
@@ -348,7 +348,7 @@ class H1Protocol(H11Protocol):
             response = faults.answer_now(self.front.dispatcher, request)
             if response is not None and response.stream is None:
                 body = response.body
-                if type(body) is bytes and len(body) <= PIECE and not response.compressible:
+                if type(body) is bytes and len(body) < GZIP_MINIMUM:
                     exchange.start(
                         response.status, response.headers, body, end=True, length=len(body)
                     )

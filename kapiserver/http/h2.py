@@ -34,7 +34,7 @@ from .h2head import Head, read_head, refusal
 from .h2output import BATCH, H2Output
 from .h2reader import SELF_DEPENDENT, FrameReader
 from .h2stream import H2Exchange
-from .limits import AUTHENTICATED, INLINE_REQUESTS, Budget
+from .limits import AUTHENTICATED, GZIP_MINIMUM, INLINE_REQUESTS, Budget
 
 if TYPE_CHECKING:
     from .connection import ClientConnection
@@ -230,13 +230,19 @@ class H2Protocol(HypercornH2):
         body = response.body
         if (
             response.stream is not None
-            or response.compressible
             or type(body) is not bytes
-            or not exchange.fits(len(body))
+            or len(body) >= GZIP_MINIMUM
+            or len(body) > exchange.window
+            or not self.output.takes(len(body))
             or not exchange.body_done
         ):
             return False
         exchange.start(response.status, response.headers, body, end=True, length=len(body))
+        if exchange.queued:
+            # The headers filled the last room: the rest goes out in the exchange's own task.
+            self.live[exchange.sid] = exchange
+            self.owner.nursery.start_soon(exchange.run_to_end)
+            return True
         exchange.finished()
         self._after_answer(exchange)
         return True

@@ -67,6 +67,11 @@ class H2Output:
     def congested(self) -> bool:
         return self._transport.pending_size + self._size > self._limit
 
+    def takes(self, size: int) -> bool:
+        """Could this much go out now without running into a limit on the way?"""
+        pending = self._transport.pending_size + self._size
+        return size <= self.window and pending + size <= self._limit
+
     def wait_for_socket(self, exchange: H2Exchange) -> None:
         """`exchange` gets its turn when the socket has taken what waits for it."""
         self.blocked[exchange.sid] = exchange

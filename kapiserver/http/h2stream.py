@@ -181,6 +181,14 @@ class H2Exchange(Exchange):
     async def flushed(self) -> bool:
         return await self._queue_below(0)
 
+    async def run_to_end(self) -> None:
+        """The task of an answer that was started inline and did not fit after all."""
+        try:
+            await self.flushed()
+        finally:
+            self.finished()
+            await self.after()
+
     async def _queue_below(self, size: int) -> bool:
         """Waits for the queue to shrink; False when the client is gone or takes nothing."""
         while self.queued > size:

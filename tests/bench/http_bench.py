@@ -58,7 +58,7 @@ class BenchDispatcher:
         self.watchers: set[ResponseStream] = set()
 
     def fast(self, request: Request) -> Response | None:
-        if request.query == b"task" or request.path in ("/cpu", "/watch", "/publish"):
+        if request.query == b"task" or request.path in ("/cpu", "/watch", "/publish", "/list"):
             return None
         return Response(headers=[*JSON], body=BODY)
 
@@ -71,6 +71,8 @@ class BenchDispatcher:
             return Response(headers=[*JSON], stream=self._watch)
         if request.path == "/publish":
             return Response(body=json.dumps(await self._publish(int(request.query))).encode())
+        if request.path == "/list":
+            return Response(headers=[*JSON], body=[BODY] * 10_000, compressible=True)
         return Response(headers=[*JSON], body=BODY)
 
     async def _watch(self, stream: ResponseStream) -> None:
@@ -281,6 +283,26 @@ def watch_process(port: int, folder: Path, case: str, watchers: int, pipe: Pipe)
     trio.run(main)
 
 
+def bench_list(port: int, folder: Path, extra: str, name: str) -> None:
+    """One 10 MB answer after another on one HTTP/1.1 connection."""
+    sock = connect(port, "http/1.1", folder)
+    rounds = 20
+    before = control(port, folder, "/cpu")["cpu"]
+    for _ in range(rounds):
+        sock.sendall(f"GET /list HTTP/1.1\r\nHost: a\r\n{extra}\r\n".encode())
+        data = sock.recv(65536)
+        head, _, rest = data.partition(b"\r\n\r\n")
+        if extra:
+            while not rest.endswith(b"\r\n0\r\n\r\n"):
+                rest = rest[-16:] + sock.recv(262_144)
+        else:
+            left = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]) - len(rest)
+            while left:
+                left -= len(sock.recv(262_144))
+    spent = control(port, folder, "/cpu")["cpu"] - before
+    print(f"list of 10,000 x 1 KB, {name}: {spent / rounds * 1e3:.1f} ms CPU each")
+
+
 def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4
 
@@ -324,6 +346,8 @@ def main() -> None:
             bench_get(port, folder, "h1", 1, query, args)
             bench_get(port, folder, "h2", 1, query, args)
             bench_get(port, folder, "h2", 16, query, args)
+        bench_list(port, folder, "", "plain")
+        bench_list(port, folder, "Accept-Encoding: gzip\r\n", "gzip")
         assert server.pid is not None
         bench_watch(port, folder, "h1", server.pid, args)
         bench_watch(port, folder, "h2", server.pid, args)

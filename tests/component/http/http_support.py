@@ -413,6 +413,8 @@ class H2Client:
         return stream
 
     async def send_data(self, stream: int, data: bytes, *, end: bool = False) -> None:
+        while self.h2.local_flow_control_window(stream) < len(data):
+            await self.step()
         self.h2.send_data(stream, data, end_stream=end)
         await self.flush()
 

@@ -123,3 +123,17 @@ async def test_requests_leave_no_work_for_the_garbage_collector(certificates: Pa
             gc.garbage.clear()
             gc.enable()
         assert ours == []
+
+
+async def test_answers_that_do_not_fit_the_socket_arrive_whole(certificates: Path) -> None:
+    """Many answers at once, with less room in the server than one of them needs."""
+    async with running(certificates, transport_buffer=20_000) as server:
+        for size in (15_000, 19_900, 20_000, 100_000):
+            client = await H2Client.open(server, receive_buffer=4096)
+            client.h2.increment_flow_control_window(2**30)
+            client.h2.update_settings({4: 2**30})
+            await client.flush()
+            streams = [await client.request(f"/fast?{size}") for _ in range(30)]
+            for stream in streams:
+                assert len(await client.answer(stream)) == size
+            await client.stream.transport_stream.aclose()

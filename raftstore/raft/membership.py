@@ -170,8 +170,11 @@ class Membership(CoreState):
             return
         node_id = change.member.node_id
         if change.kind == "promote":
-            lag = self.wal.last_index - self._progress_of(self._peer(node_id)).match
-            if lag > self.config.promote_lag or not self._answers(node_id):
+            progress = self._progress_of(self._peer(node_id))
+            lag = self.wal.last_index - progress.match
+            # One that does not know yet that it is a member would not vote.
+            outsider = progress.match < progress.since
+            if outsider or lag > self.config.promote_lag or not self._answers(node_id):
                 raise MembershipError(f"learner {node_id} is {lag} entries behind or silent")
         voters = [member.node_id for member in members if not member.learner]
         alive = sum(self._answers(voter) for voter in voters)

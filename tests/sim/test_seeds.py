@@ -17,6 +17,7 @@ BLOCK = 20
 # that was written for the same bug does not.
 REGRESSIONS = [
     (205, "a node back with an empty disk led alone, by a configuration of its earlier life"),
+    (10185, "a learner was promoted before it knew that it was a member, and could not vote"),
     (10150, "the same, with a log that began at its first entry"),
 ]
 

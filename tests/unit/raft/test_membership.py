@@ -68,6 +68,19 @@ def test_a_learner_that_is_behind_is_not_promoted() -> None:
     assert isinstance(ask(cluster, leader, "promote", "d").answer, MembershipError)
 
 
+def test_a_learner_that_does_not_know_it_is_one_is_not_promoted() -> None:
+    """Found by the simulator: it would not vote, and the old voters were no majority."""
+    cluster = Cluster("a")
+    leader = cluster.elect()
+    cluster.add("b")
+    cluster.lost = lambda _s, _r, m: bool(m["type"] == "snapshot_chunk")
+    assert ask(cluster, leader, "add_learner", "b").answer is None
+    assert isinstance(ask(cluster, leader, "promote", "b").answer, MembershipError)
+    cluster.lost = lambda *_: False
+    cluster.run(1.0)
+    assert ask(cluster, leader, "promote", "b").answer is None
+
+
 def test_changes_may_be_asked_of_any_node() -> None:
     cluster = Cluster()
     leader = cluster.elect()

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,11 @@ from e2e_cluster import (
     COMMAND_SECONDS,
     CONFIG_MAPS,
     Cluster,
-    Completed,
     config_map,
     free_ports,
     until,
 )
-from e2e_writers import Writers, nothing_lost
+from e2e_writers import Writers, names_on, nothing_lost
 
 pytestmark = pytest.mark.slow
 
@@ -96,26 +96,28 @@ def test_a_damaged_snapshot_is_refused(breakable: Cluster, tmp_path: Path) -> No
 
 
 @contextmanager
-def joined(cluster: Cluster, through: int, name: str, directory: Path) -> Iterator[Completed]:
-    """A node on `another machine` that joined and serves; its output is in `directory`/log."""
+def joined(cluster: Cluster, name: str, directory: Path) -> Iterator[Cluster]:
+    """A node as on a machine of its own: it joins by address and token, and serves."""
     data = ["--data-dir", str(cluster.directory)]
     made = cluster.kapiserver("token", "create", *data)
     assert made.status == 0, made
     match = re.search(r"kapiserver join (\S+) --token (\S+)", made.out)
     assert match is not None, made
-    port = free_ports(1)
+    machine = Cluster(directory, directory / "home", free_ports(1), 1)
     done = cluster.kapiserver(
         "join", match[1], "--token", match[2], "--name", name, "--data-dir", str(directory),
-        "--advertise-address", "127.0.0.1", "--port", str(port), "--peer-port", str(port + 10_000),
+        "--advertise-address", "127.0.0.1",
+        "--port", str(machine.port), "--peer-port", str(machine.port + 10_000),
     )  # fmt: skip
     assert done.status == 0, done
+    assert f"{name} is set up" in done.out
     command = [sys.executable, "-m", "kapiserver", "serve", "--config"]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
             [*command, str(directory / "config.yaml")], stdout=log, stderr=log, env=cluster.env
         )
     try:
-        yield done
+        yield machine
     finally:
         process.terminate()
         try:
@@ -131,9 +133,7 @@ def role(cluster: Cluster, name: str, through: int) -> str:
     return roles.get(name, "")
 
 
-def test_a_corrupt_log_is_refused_and_its_recipe_rebuilds_the_node(
-    breakable: Cluster, tmp_path: Path
-) -> None:
+def test_a_corrupt_log_is_refused_and_its_recipe_rebuilds_the_node(breakable: Cluster) -> None:
     """Damage in the middle may hide acknowledged entries: the node must not start."""
     with Writers(breakable, "rebuilt") as writers:
         writers.wait_for(60)
@@ -156,16 +156,26 @@ def test_a_corrupt_log_is_refused_and_its_recipe_rebuilds_the_node(
     removed = breakable.kapiserver("member", "remove", name, *data)
     assert removed.status == 0, removed
     assert role(breakable, name, leader) == ""
-    shutil.move(breakable.node_directory(node) / "data", tmp_path / "damaged")
-    with joined(breakable, leader, name, tmp_path / "rebuilt") as done:
-        assert f"{name} is set up" in done.out
-        until(lambda: role(breakable, name, leader) == "follower", f"{name} to be a voter again")
-        rebuilt = Cluster(tmp_path / "rebuilt", tmp_path / "home", 0, 0)
-        config = (rebuilt.directory / "config.yaml").read_text()
-        port = re.search(r'secure-port: "(\d+)"', config)
-        assert port is not None
-        rebuilt.port = int(port[1])
-        expected = {entry[2] for entry in writers.acknowledged}
-        status, found = rebuilt.api(0)("GET", CONFIG_MAPS)
-        assert status == 200
-        assert expected <= {item["metadata"]["name"] for item in found["items"]}
+    folder = breakable.node_directory(node) / "data"
+    shutil.move(folder, folder.with_name("data.damaged"))
+    assert f"{name} has no data: it joins again" in breakable.up().out
+    until(lambda: role(breakable, name, leader) == "follower", f"{name} to be a voter again")
+    nothing_lost(breakable, writers, "rebuilt")
+
+
+def test_a_machine_joins_and_is_removed(breakable: Cluster, tmp_path: Path) -> None:
+    with Writers(breakable, "joined") as writers:
+        writers.wait_for(30)
+        with joined(breakable, "machine-4", tmp_path / "machine-4") as machine:
+            until(lambda: role(breakable, "machine-4", 0) == "follower", "machine-4 to be a voter")
+            written = {name for _, _, name in writers.acknowledged}
+            assert written <= names_on(machine.api(0), "joined")
+            status, _ = machine.api(0)("POST", CONFIG_MAPS, config_map("through-machine-4"))
+            assert status == 201
+            data = ["--data-dir", str(breakable.directory)]
+            removed = breakable.kapiserver("member", "remove", "machine-4", *data)
+            assert removed.status == 0, removed
+        writers.wait_for(10, since=time.monotonic())
+    assert role(breakable, "machine-4", 0) == ""
+    assert breakable.api(0)("GET", f"{CONFIG_MAPS}/through-machine-4")[0] == 200
+    nothing_lost(breakable, writers, "joined")

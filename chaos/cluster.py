@@ -223,15 +223,25 @@ async def running_cluster(directory: Path, count: int = 3) -> AsyncIterator[Clus
         lambda: layout.create(directory, count=count, base_port=base)
     )
     network = Network({node.name: (layout.HOST, node.peer_port) for node in made.nodes})
-    async with trio.open_nursery() as nursery:
-        await nursery.start(network.serve)
-        cluster = Cluster(made, network)
-        try:
-            for node in cluster.nodes.values():
-                node.start()
-            for node in cluster.nodes.values():
-                await cluster.wait_ready(node)
-            yield cluster
-        finally:
-            cluster.kill_all()
-            nursery.cancel_scope.cancel()
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(network.serve)
+            cluster = Cluster(made, network)
+            try:
+                for node in cluster.nodes.values():
+                    node.start()
+                for node in cluster.nodes.values():
+                    await cluster.wait_ready(node)
+                yield cluster
+            finally:
+                cluster.kill_all()
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise _only(group) from group
+
+
+def _only(error: BaseException) -> BaseException:
+    """What a group holds, if that is one error: nurseries wrap whatever passes through them."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -7,9 +7,7 @@ than QUEUE requests wait behind the one being answered: then the connection is n
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import httptools
@@ -20,148 +18,19 @@ from hypercorn.trio.task_group import TaskGroup
 from hypercorn.typing import ConnectionState
 
 from kapiserver.errors import ApiError, BadRequest
-from kapiserver.request import Frame, Headers, Request, Response
+from kapiserver.request import Request, Response
 
 from . import faults
-from .limits import GZIP_MINIMUM, INLINE_REQUESTS, PIECE
-from .stream import BODYLESS, Exchange
+from .h1stream import H1Exchange
+from .limits import GZIP_MINIMUM, INLINE_REQUESTS
 from .target import parse_target
 
 if TYPE_CHECKING:
     from .connection import ClientConnection
 
-log = logging.getLogger(__name__)
-
 QUEUE = 16
 DISCARDED_BODY = 256 * 1024
 """Unread body bytes that are skipped to keep a connection; beyond this it is closed."""
-
-UNSAFE_ANSWER = (
-    b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-)
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-_status_lines = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\n".encode() for s in HTTPStatus}
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-class H1Exchange(Exchange):
-    """A request on an HTTP/1.1 connection."""
-
-    __slots__ = ("_chunked", "_out", "_out_size", "complete", "discarded", "keep", "protocol")
-
-    def __init__(self, protocol: H1Protocol) -> None:
-        super().__init__(protocol.front)
-        self.protocol = protocol
-        self.keep = True
-        self.complete = False
-        self.discarded = 0
-        self._chunked = False
-        self._out: list[bytes] = []
-        self._out_size = 0
-
-    def send_continue(self) -> None:
-        if not self.started:
-            self.protocol.transport.write(CONTINUE)
-
-    def consumed(self, size: int) -> None:
-        self.protocol.wake_reader()
-
-    def start(
-        self, status: int, headers: Headers, body: bytes, *, end: bool, length: int | None
-    ) -> None:
-        self.started, self.status, self.complete = True, status, end
-        lines = [_status_lines.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status]
-        for name, value in headers:
-            if name == b"connection":
-                self.keep = self.keep and b"close" not in value.lower()
-            else:
-                lines.append(b"%b: %b\r\n" % (name, value))
-        if status not in BODYLESS:
-            if length is not None:
-                lines.append(b"content-length: %d\r\n" % length)
-            elif self.request.http_version == "1.1":
-                lines.append(b"transfer-encoding: chunked\r\n")
-                self._chunked = True
-            else:
-                self.keep = False
-        if self.front.draining or (self.expects_continue and not self.body_done):
-            self.keep = False  # (the client may or may not send that body: nobody can tell)
-        if not self.keep:
-            lines.append(b"connection: close\r\n")
-        lines.append(b"\r\n")
-        head = b"".join(lines)
-        if head.count(b"\n") != len(lines):
-            self._refuse_head()
-            return
-        if body and self.request.method != "HEAD" and status not in BODYLESS:
-            self.sent += len(body)
-            head += chunk(body) if self._chunked else body
-        self.protocol.transport.write(head)
-
-    def _refuse_head(self) -> None:
-        """A line break in a header value would let one client forge answers to another."""
-        log.error("line break in a header of the answer to %s", self.request.path)
-        self.protocol.transport.write(UNSAFE_ANSWER)
-        self.status, self.complete, self.gone, self.keep = 500, True, True, False
-
-    def push(self, frame: Frame) -> bool:
-        transport = self.protocol.transport
-        pending = transport.pending_size + self._out_size
-        if self.gone or transport.broken or pending > self.front.config.stream_buffer:
-            return False
-        data = frame.data
-        if self._chunked:
-            framed = frame.chunked
-            if framed is None:
-                framed = frame.chunked = chunk(data)
-        else:
-            framed = data
-        self.sent += len(data)
-        self._out.append(framed)
-        self._out_size += len(framed)
-        return True
-
-    def flush(self) -> None:
-        out = self._out
-        if out:
-            self._out, self._out_size = [], 0
-            self.protocol.transport.write(out[0] if len(out) == 1 else b"".join(out))
-
-    async def send(self, data: bytes) -> bool:
-        transport = self.protocol.transport
-        self.flush()
-        for at in range(0, len(data), PIECE):
-            piece = data[at : at + PIECE] if len(data) > PIECE else data
-            if self.gone or transport.broken:
-                return False
-            self.sent += len(piece)
-            transport.write(chunk(piece) if self._chunked else piece)
-            if transport.pending_size > self.front.config.transport_buffer:
-                await transport.drained()
-            else:
-                await trio.lowlevel.checkpoint()
-        return not (self.gone or transport.broken)
-
-    def finish(self) -> None:
-        if self._chunked and self.request.method != "HEAD":
-            self._out.append(b"0\r\n\r\n")
-        self.flush()
-        self.complete = True
-
-    async def flushed(self) -> bool:
-        # The next answer queues behind this one: order is the transport's business.
-        return not (self.gone or self.protocol.transport.broken)
-
-    def abort(self) -> None:
-        if not self.complete:
-            self.keep = False  # the missing last chunk (or bytes) tells the client
-
-    async def after(self) -> None:
-        await self.protocol.answered(self)
 
 
 class H1Protocol(H11Protocol):
@@ -353,6 +222,7 @@ class H1Protocol(H11Protocol):
                         response.status, response.headers, body, end=True, length=len(body)
                     )
                     exchange.finished()
+                    del exchange.request  # it may point back, if it named a length of 0
                     if not exchange.keep:
                         self._last = True
                         self._queue.clear()
@@ -368,6 +238,8 @@ class H1Protocol(H11Protocol):
         if not exchange.keep or exchange.gone:
             self._last = True
             self._queue.clear()
+        if exchange.started and not exchange.complete:
+            self._refusal = None  # another head in the middle of a body would be read as body
         if self._settled is not None:
             self._settled.set()
         await self._pump()

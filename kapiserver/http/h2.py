@@ -175,7 +175,6 @@ class H2Protocol(HypercornH2):
             if self._decoder.malformed:
                 raise StreamFault(ErrorCodes.PROTOCOL_ERROR, "malformed header")
             if len(self.live) >= self._stream_limit:
-                self._spend_reset()
                 raise StreamFault(ErrorCodes.REFUSED_STREAM, "too many streams")
             self._request(stream, None if too_large else read_head(pairs), end)
         except StreamFault as fault:
@@ -415,7 +414,7 @@ class H2Protocol(HypercornH2):
         if not self.live:
             self._idle_since = trio.current_time()
             if self._leaving:
-                self.owner.end()
+                self.leave_soon()
 
     def _fail(self, code: ErrorCodes, why: str) -> None:
         log.debug("HTTP/2 connection from %s: %s", self.owner.client, why)

@@ -201,3 +201,18 @@ async def test_a_client_that_leaves_cancels_its_request(certificates: Path) -> N
         await client.stream.transport_stream.aclose()
         with trio.fail_after(PATIENCE):
             await cancelled.wait()
+
+
+async def test_a_bad_body_under_a_running_answer_puts_no_second_head_into_it(
+    certificates: Path,
+) -> None:
+    async with running(certificates) as server:
+        client = await H1Client.open(server)
+        await client.send(
+            b"POST /watch HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+        )
+        assert (await client.head()).status == 200
+        await client.send(b"not a chunk\r\n")
+        assert await client.closed()
+        await server.dispatcher.until(lambda: not server.dispatcher.watchers)
+        await still_serves(server)

@@ -101,6 +101,7 @@ async def test_unusable_files_are_named_at_the_start(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_old_tls_is_refused(certificates: Path) -> None:
     async with running(certificates) as server:
         context = client_context(certificates, ["h2"])

@@ -95,6 +95,26 @@ class Paths:
         return NO_OPINION
 
 
+class Questions:
+    """Everybody known may ask what they themselves may do: system:basic-user."""
+
+    _RESOURCES = frozenset(
+        [
+            ("authorization.k8s.io", "selfsubjectaccessreviews"),
+            ("authorization.k8s.io", "selfsubjectrulesreviews"),
+            ("authentication.k8s.io", "selfsubjectreviews"),
+        ]
+    )
+
+    def authorize(self, attributes: Attributes) -> Verdict:
+        asked = (attributes.group, attributes.resource)
+        if attributes.verb != "create" or asked not in self._RESOURCES or attributes.subresource:
+            return NO_OPINION
+        if "system:authenticated" in attributes.user.groups:
+            return Decision.ALLOW, ""
+        return NO_OPINION
+
+
 _HEALTH = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 _DISCOVERY = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*")
 
@@ -105,6 +125,7 @@ def default_authorizers() -> list[Authorizer]:
         PrivilegedGroup(),
         Paths("system:unauthenticated", _HEALTH),  # system:public-info-viewer
         Paths("system:authenticated", (*_HEALTH, *_DISCOVERY)),  # and system:discovery
+        Questions(),
     ]
 
 

@@ -11,6 +11,7 @@ from kapiserver.api.call import Services
 from kapiserver.api.discovery import Discovery
 from kapiserver.api.health import Health
 from kapiserver.api.paths import PathHandler, Paths, WaitingPathHandler, by_segments
+from kapiserver.api.reviews import review_verbs
 from kapiserver.api.router import ResourceRouter, Verb
 from kapiserver.api.scope import Scopes
 from kapiserver.audit.stage import Audit, Sink
@@ -52,6 +53,7 @@ def make_dispatcher(
         Audit(audit_sinks),
         Authorization(authorizer),
     ]
+    verbs = {**review_verbs(authorizer), **(virtual or {})}
     registry = services.scopes.registry
     discovery = by_segments(Discovery(registry).respond)
     handlers: dict[str, PathHandler] = {
@@ -73,4 +75,4 @@ def make_dispatcher(
         return paths
 
     paths = Paths(handlers, listed, waiting_paths)
-    return PipelineDispatcher(stages, ResourceRouter(services, virtual), paths)
+    return PipelineDispatcher(stages, ResourceRouter(services, verbs), paths)

@@ -75,3 +75,46 @@ async def test_the_version_is_kubernetes_and_ours(api: Api) -> None:
 async def test_the_root_lists_the_paths(api: Api) -> None:
     paths = (await api.get("/")).json["paths"]
     assert {"/api", "/api/v1", "/apis/apps/v1", "/healthz", "/version"} <= set(paths)
+
+
+REVIEWS = "/apis/authorization.k8s.io/v1"
+
+
+async def test_people_may_ask_what_they_may_do(api: Api) -> None:
+    question = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
+    url = f"{REVIEWS}/selfsubjectaccessreviews"
+    jane = await api.post(url, question, token="jane-token")
+    assert jane.status == 201
+    assert jane.json["kind"] == "SelfSubjectAccessReview"
+    assert jane.json["status"] == {"allowed": False}
+    assert (await api.post(url, question)).json["status"] == {"allowed": True}
+    path = {"spec": {"nonResourceAttributes": {"verb": "get", "path": "/healthz"}}}
+    assert (await api.post(url, path, token="jane-token")).json["status"] == {"allowed": True}
+    assert (await api.post(url, {"spec": {}})).status == 400
+    assert (await api.post(url, question, token="")).status == 403
+
+
+async def test_asking_about_others_is_for_those_who_may(api: Api) -> None:
+    question = {
+        "spec": {
+            "user": "bob",
+            "groups": ["system:masters"],
+            "resourceAttributes": {"verb": "get", "resource": "pods", "namespace": "default"},
+        }
+    }
+    url = f"{REVIEWS}/subjectaccessreviews"
+    assert (await api.post(url, question)).json["status"] == {"allowed": True}
+    assert (await api.post(url, question, token="jane-token")).status == 403
+    local = f"{REVIEWS}/namespaces/{{}}/localsubjectaccessreviews"
+    assert (await api.post(local.format("default"), question)).status == 201
+    assert (await api.post(local.format("other"), question)).status == 400
+
+
+async def test_who_am_i(api: Api) -> None:
+    url = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    answer = (await api.post(url, {}, token="jane-token")).json
+    assert answer["status"]["userInfo"] == {
+        "username": "jane",
+        "uid": "2",
+        "groups": ["developers", "system:authenticated"],
+    }

@@ -45,7 +45,6 @@ class StoreConfig:
     compact_revisions: int = 200_000  # and at most so many revisions of it are kept
     compact_interval: float = 10.0
     hash_interval: float = 5.0  # how often nodes tell each other the hash of their state
-    snapshot_keep: int = 2
 
     def __post_init__(self) -> None:
         if not self.node_id or not self.cluster_id:

@@ -140,11 +140,6 @@ class Transport:
         for peer in self._blocked & set(self._links):
             self._links[peer].close("blocked")
 
-    def disconnect(self, peer_id: str, reason: str) -> None:
-        link = self._links.get(peer_id)
-        if link is not None:
-            link.close(reason)
-
     def status(self) -> dict[str, PeerStatus]:
         found = {}
         for peer in sorted({*self._peers, *self._links}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import raftstore
 from raftstore.machine import Lease
 from raftstore.store.compaction import CompactionPlan
 from raftstore.store.hashes import MAX_INDEXES, Diverged, HashComparison
@@ -90,3 +91,8 @@ def test_votes_wait_for_this_node_and_are_bounded() -> None:
     assert hashes.waiting == {999}
     hashes.vote("n1", 999, b"x", VOTERS)
     assert (hashes.agreed_index, hashes.waiting) == (999, set())
+
+
+def test_the_public_names_are_there() -> None:
+    assert [name for name in raftstore.__all__ if not hasattr(raftstore, name)] == []
+    assert {"Store", "StoreConfig", "open_store", "StoreError"} <= set(raftstore.__all__)

@@ -132,6 +132,8 @@ class RaftCore(
         )
         self.applied_index = machine.applied_index
         self._configuration_changed()
+        if self._is_voter and not self._voters:
+            self._election_deadline = float("-inf")  # alone: nobody to wait for
         self._tell_role()
 
     # ---- starting

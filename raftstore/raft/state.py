@@ -7,6 +7,7 @@ methods; attributes that one room owns are annotated and started in that room.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,7 +35,7 @@ class Listeners(NamedTuple):
     on_role: Callable[[str, int, str | None], None]
 
 
-class CoreState(IsolatedSyncObj):
+class CoreState(IsolatedSyncObj, ABC):
     node_id: str
     cluster_id: str
     config: RaftConfig
@@ -84,85 +85,85 @@ class CoreState(IsolatedSyncObj):
         return progress
 
     # ---- what one room asks of another; the room that does it is named
+    @abstractmethod
     def _observe_term(self, term: int) -> None:
         """Elections: another node is in this term."""
-        raise NotImplementedError
 
+    @abstractmethod
     def transfer_leadership(self, to: str | None = None) -> bool:
         """Elections."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end_pre_vote(self) -> None:
         """Elections: there is a leader, or a campaign."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _follow(self, peer: Peer, message: Message) -> bool:
         """Following: `peer` claims to lead; False if its term is over."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _acknowledge(self, peer: Peer, index: int, message: Message) -> None:
         """Following: tell the leader that our log equals its own up to `index`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _replicate_to_all(self, *, heartbeat: bool) -> None:
         """Replication: send what there is; with `heartbeat` at least one message to each."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_answer_to_us(self, peer: Peer, message: Message) -> bool:
         """Replication: an answer of a member to this leadership."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _matched(self, peer: Peer, progress: Progress, index: int) -> None:
         """Replication: the follower holds our entries up to `index`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _send_snapshot(self, peer: Peer, progress: Progress, *, heartbeat: bool) -> bool:
         """SnapshotSending: begin or go on. True if a message was sent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _snapshot_superseded(self, peer: Peer, progress: Progress) -> None:
         """SnapshotSending: end the transfer, if there is one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _needed_by_transfers(self, index: int) -> int:
         """SnapshotSending: how far the log may be trimmed although snapshots are on their way."""
-        raise NotImplementedError
 
+    @abstractmethod
     def request_snapshot(self) -> None:
         """SnapshotMaking: make one at the next step, due or not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stop_making(self) -> None:
         """SnapshotMaking: give up the snapshot that is being made."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read_round(self) -> int:
         """Reads: the number that every message to followers carries."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _new_request(self) -> int:
         """Proposals: a number for a request to the leader."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _accepts_proposals(self) -> bool:
         """False while leadership is being handed over."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _configuration_changed(self) -> None:
         """Membership: the newest configuration in the log is another one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _configuration_applied(self, index: int) -> None:
         """Membership: the configuration of entry `index` is committed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _leadership_lost(self) -> None:
         """For the rooms that hold promises which only a leader can keep."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _leader_changed(self) -> None:
         """For the rooms that wait for the leader's answers."""
-        raise NotImplementedError
 
     # ---- SyncObj's view of the log's end, without building a tuple for it
     def _SyncObj__getCurrentLogIndex(self) -> int:  # noqa: N802

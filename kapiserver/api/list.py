@@ -10,12 +10,15 @@ from kapiserver.api.call import Call
 from kapiserver.api.negotiation import METADATA, METADATA_LIST, TABLE, Output
 from kapiserver.api.options import ListOptions, include_object, list_options
 from kapiserver.api.render import (
+    ListWriter,
     is_metadata,
+    is_plain,
     list_body,
     list_metadata,
     output_of,
     partial_metadata,
     respond_bytes,
+    respond_chunks,
 )
 from kapiserver.api.tables import TableWriter
 from kapiserver.errors import NotAcceptable
@@ -23,8 +26,11 @@ from kapiserver.request import Response
 from kapiserver.storage import ListPage, ListQuery
 from kapiserver.storage.object import Selection
 
-# Objects that are decoded (for rows, for metadata) between two checkpoints.
+# Objects that are decoded (for rows, for metadata, for people) between two checkpoints.
 DECODED_PER_CHECKPOINT = 50
+
+# Objects whose bytes are joined at once; longer lists pause in between and are sent in pieces.
+JOINED_PER_CHECKPOINT = 1000
 
 
 def selection_of(call: Call, options: ListOptions) -> Selection:
@@ -50,13 +56,18 @@ async def list_objects(call: Call) -> Response:
 
 
 def list_now(call: Call) -> Response | None:
-    """The answer if it can be given without waiting and without decoding anything."""
+    """The answer if it can be given at once: no waiting, nothing to decode, not too long."""
     output = output_of(call.context)
-    if output.convert:
+    if not is_plain(output):
         return None
     options = list_options(call.context.query, call.scope.definition, watch=False)
     page = call.scope.objects.list_now(_query(call, options))
-    return None if page is None else _objects_answer(call, page, output)
+    if page is None or len(page.items) > JOINED_PER_CHECKPOINT:
+        return None
+    scope = call.scope
+    items = [scope.value(stored) for stored in page.items]
+    body = list_body(scope.list_kind, scope.api_version, list_metadata(page), items)
+    return respond_bytes(body, output)
 
 
 def _query(call: Call, options: ListOptions) -> ListQuery:
@@ -79,15 +90,33 @@ async def page_answer(call: Call, page: ListPage, output: Output) -> Response:
         )
     if is_metadata(output):
         return await _metadata_answer(call, page, output)
-    return _objects_answer(call, page, output)
-
-
-def _objects_answer(call: Call, page: ListPage, output: Output) -> Response:
+    if not is_plain(output):
+        return await _readable_answer(call, page, output)
     scope = call.scope
-    value = scope.value
-    items = [value(stored) for stored in page.items]
+    items: list[bytes] = []
+    for start in range(0, len(page.items), JOINED_PER_CHECKPOINT):
+        items += [scope.value(s) for s in page.items[start : start + JOINED_PER_CHECKPOINT]]
+        await trio.lowlevel.checkpoint()
     body = list_body(scope.list_kind, scope.api_version, list_metadata(page), items)
     return respond_bytes(body, output)
+
+
+async def _readable_answer(call: Call, page: ListPage, output: Output) -> Response:
+    """Indented JSON or YAML, made item by item: people wait, other requests do not."""
+    scope = call.scope
+    head = {
+        "kind": scope.list_kind,
+        "apiVersion": scope.api_version,
+        "metadata": list_metadata(page),
+    }
+    writer = ListWriter(head, output)
+    chunks = [writer.head()]
+    for index, stored in enumerate(page.items, start=1):
+        chunks.append(writer.item(scope.decoded(stored)))
+        if index % DECODED_PER_CHECKPOINT == 0:
+            await trio.lowlevel.checkpoint()
+    chunks.append(writer.end())
+    return respond_chunks(chunks, output)
 
 
 async def _table_answer(call: Call, page: ListPage, output: Output) -> Response:

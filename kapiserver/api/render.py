@@ -108,6 +108,37 @@ def list_body(
     return chunks
 
 
+class ListWriter:
+    """A List for people, written piece by piece: head, items, end. `head` has no items."""
+
+    def __init__(self, head: dict[str, Any], output: Output) -> None:
+        self._head = head
+        self._yaml = output.media_type == YAML
+        self._written = 0
+
+    def head(self) -> bytes:
+        if self._yaml:
+            return yaml_text.dump(self._head) + b"items:"
+        return orjson.dumps(self._head, option=orjson.OPT_INDENT_2)[:-2] + b',\n  "items": ['
+
+    def item(self, obj: Any) -> bytes:
+        self._written += 1
+        if self._yaml:
+            return b"\n- " + yaml_text.dump(obj)[:-1].replace(b"\n", b"\n  ")
+        comma = b"," if self._written > 1 else b""
+        indented = orjson.dumps(obj, option=orjson.OPT_INDENT_2).replace(b"\n", b"\n    ")
+        return comma + b"\n    " + indented
+
+    def end(self) -> bytes:
+        if self._yaml:
+            return b"\n" if self._written else b" []\n"
+        return b"\n  ]\n}\n" if self._written else b"]\n}\n"
+
+
+def respond_chunks(chunks: list[bytes], output: Output) -> Response:
+    return Response(200, [_HEADERS[output.media_type]], chunks, compressible=True)
+
+
 def partial_metadata(metadata: Any, meta_version: str) -> bytes:
     """A PartialObjectMetadata from decoded metadata."""
     return b'{"kind":"%b","apiVersion":"meta.k8s.io/%b","metadata":%b}' % (

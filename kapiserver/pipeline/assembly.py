@@ -1,4 +1,8 @@
-"""The pipeline put together: every stage that a request passes, in order, in one list."""
+"""The pipeline put together: every stage that a request passes, in order, in one list.
+
+The order is fixed: authn, audit, flow control, impersonation, authz. Flow control and impersonation
+have their places between audit and authz; both are stages like the others (`pipeline.stage`).
+"""
 
 from __future__ import annotations
 

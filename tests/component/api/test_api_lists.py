@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import ryaml
 from api_world import Answer, Api, config_map, deployment, pod
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -152,6 +153,15 @@ async def test_metadata_only(api: Api) -> None:
     (item,) = listed["items"]
     assert set(item) == {"kind", "apiVersion", "metadata"}
     assert item["metadata"]["labels"] == {"tier": "web"}
+
+
+async def test_readable_lists_say_the_same(api: Api) -> None:
+    await fill(api, "a", "b", tier="web")
+    for url in (MAPS, f"{MAPS}?labelSelector=none"):
+        plain = (await api.get(url)).json
+        assert (await api.get(f"{url}{'&' if '?' in url else '?'}pretty=1")).json == plain
+        yaml = await api.get(url, headers={"accept": "application/yaml"})
+        assert ryaml.loads(yaml.text) == plain
 
 
 async def test_readable_output(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -83,6 +84,28 @@ def mutate(rng: random.Random, data: bytes) -> bytes:
     return bytes(out)
 
 
+def conversation(rng: random.Random, original: bytes) -> bytes:
+    """Well-formed frames in an order that makes sense to nobody."""
+    out = [original[: len(PREFACE)], frame(SETTINGS)]
+    heads = (GET_FAST, POST_ECHO, GET_WATCH, GET_FAST + literal(b"content-length", b"5"))
+    for _ in range(rng.randint(1, 60)):
+        stream = rng.choice((0, 1, 1, 3, 3, 5, 7, 9, 2, 101))
+        kind = rng.choice((0, 0, 1, 1, 1, 1, 2, 3, 3, 4, 6, 8, 8, 9))
+        flags = rng.choice((0, 1, 4, 5, 5, 5, 8, 9, 0x25, 0x2D))
+        payload = {
+            0: rng.randbytes(rng.choice((0, 1, 5, 100, 16_384))),
+            1: rng.choice(heads),
+            2: u32(rng.choice((0, 1, 3))) + b"\x10",
+            3: u32(rng.choice((0, 8))),
+            4: setting(rng.choice((1, 4, 4, 5)), rng.choice((0, 1, 16_384, 2**31 - 1))),
+            6: b"12345678",
+            8: u32(rng.choice((1, 100, 65_535, 2**31 - 1))),
+            9: rng.choice(heads),
+        }[kind]
+        out.append(frame(kind, flags if kind != 4 else 0, stream, payload))
+    return b"".join(out)
+
+
 def split(rng: random.Random, data: bytes) -> list[bytes]:
     count = rng.choice((0, 0, 1, 3, 10))
     cuts = sorted(rng.randrange(len(data)) for _ in range(count))
@@ -103,11 +126,19 @@ async def attack(server: Server, protocol: str, parts: list[bytes], patient: boo
 
 
 @pytest.mark.parametrize("seed", range(CASES // BATCH))
-@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+@pytest.mark.parametrize(
+    ("protocol", "invent"),
+    [("http/1.1", mutate), ("h2", mutate), ("h2", conversation)],
+    ids=["http/1.1", "h2", "h2 frames"],
+)
 async def test_damaged_streams(
-    certificates: Path, protocol: str, seed: int, caplog: pytest.LogCaptureFixture
+    certificates: Path,
+    protocol: str,
+    invent: Callable[[random.Random, bytes], bytes],
+    seed: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    rng = random.Random(f"{protocol}{seed}")
+    rng = random.Random(f"{protocol}{invent.__name__}{seed}")
     original = H1_STREAM if protocol == "http/1.1" else H2_STREAM
     async with running(certificates, grace_period=0.3, write_timeout=1.0) as server:
         server.dispatcher.release.set()
@@ -115,7 +146,7 @@ async def test_damaged_streams(
             for _ in range(2):
                 async with trio.open_nursery() as nursery:
                     for _ in range(BATCH // 2 + 1):
-                        parts = split(rng, mutate(rng, original))
+                        parts = split(rng, invent(rng, original))
                         nursery.start_soon(attack, server, protocol, parts, rng.random() < 0.7)
                 await still_serves(server)
     # A fault that had to be contained is a bug, even if the server survived it. (Paths that the

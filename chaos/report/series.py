@@ -119,7 +119,7 @@ def _spans(states: list[NodeState], end: float) -> list[Span]:
         spans.append(Span(start, stop, role, term))
 
     before = 0
-    role, term = "down", 0
+    role, term = (states[0].role, states[0].term) if states else ("down", 0)
     for state in states:
         silent = state.at - before > SILENT
         add(before / SECOND, state.at / SECOND, "down" if silent else role, 0 if silent else term)

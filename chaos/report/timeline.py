@@ -128,13 +128,14 @@ def _throughput(axis: _Axis, series: Sequence[Slice], top: float) -> Iterable[st
 
 def _latency(axis: _Axis, series: Sequence[Slice], top: float) -> Iterable[str]:
     """On a logarithmic scale; a slice without answers breaks the line."""
-    low, high = 0.0, math.log10(_nice(max((s.p99 for s in series), default=10.0)))
-    high = max(high, 1.0)
+    low = math.floor(math.log10(max(1.0, min((s.p50 for s in series if s.p50), default=1.0))))
+    high = max(low + 1.0, math.log10(_nice(max((s.p99 for s in series), default=10.0))))
 
     def y(value: float) -> float:
-        return top + LANE - (math.log10(max(value, 1.0)) - low) / (high - low) * LANE
+        return top + LANE - max(math.log10(max(value, 1.0)) - low, 0.0) / (high - low) * LANE
 
-    marks = [(y(10.0**power), _milliseconds(10.0**power)) for power in range(int(high) + 1)]
+    powers = range(low, int(high) + 1)
+    marks = [(y(10.0**power), _milliseconds(10.0**power)) for power in powers]
     yield from _lane("Latency", "logarithmic", top, marks)
     for kind in ("p99", "p50"):
         run: list[tuple[float, float]] = []

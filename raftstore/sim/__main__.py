@@ -6,6 +6,7 @@ Exit status 1 if a promise was broken; the trace and the command that replays it
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 from collections import Counter
@@ -18,6 +19,8 @@ TRACE_TAIL = 60
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
+    # A torn tail is cut in every other run; the trace says what matters.
+    logging.getLogger("raftstore").addHandler(logging.NullHandler())
     without = frozenset(options.without.split(",")) if options.without else frozenset()
     settings = Options(options.seconds, without, trace_all=options.trace)
     started, totals = time.monotonic(), Counter[str]()

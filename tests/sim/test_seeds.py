@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from raftstore.sim.__main__ import main
 from raftstore.sim.simulation import Options, simulate
 
 SEEDS = 240
@@ -43,6 +44,11 @@ def test_a_seed_replays() -> None:
     first, second = (simulate(7, Options(trace_all=True)) for _ in range(2))
     assert first.trace == second.trace
     assert first.counts == second.counts
+
+
+def test_the_command_line_runs_a_range(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seeds", "3..4", "--seconds", "2", "--without", "kill,members"]) == 0
+    assert "2 runs" in capsys.readouterr().out
 
 
 def test_the_runs_are_worth_something() -> None:

@@ -18,6 +18,8 @@ import test_membership
 import test_reads
 
 from raftstore.raft import RaftCore
+from raftstore.sim.__main__ import minimise
+from raftstore.sim.faults import WEIGHTS
 from raftstore.sim.simulation import Options, simulate
 
 TRIES = 300
@@ -79,6 +81,18 @@ def test_the_simulator_notices(mutant: type[RaftCore], hint: int) -> None:
         if simulate(seed, options).violation is not None:
             return
     pytest.fail(f"{mutant.__name__} was not noticed in {TRIES} runs")
+
+
+def test_a_failing_run_is_reduced_to_the_faults_it_needs() -> None:
+    options = Options(core_class=mutants.SendsBeforeTheSync)
+    outcome = simulate(0, options)
+    assert outcome.violation is not None
+    smaller = minimise(outcome, options)
+    assert len(smaller.without) > len(WEIGHTS) // 2
+    again = simulate(0, smaller)
+    assert again.violation is not None
+    assert again.violation.startswith("UNSYNCED-ACK")
+    assert again.trace[-1].endswith(again.violation.partition(": ")[2])
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ _SYSTEM_FIELDS = (
     "managedFields",
     "generation",
 )
+_OMITTED_WHEN_EMPTY = ("labels", "annotations", "ownerReferences", "finalizers")
 _KEPT_ON_UPDATE = ("creationTimestamp", "deletionTimestamp", "generation")
 _IMMUTABLE = (
     "name",
@@ -95,16 +96,25 @@ def begin_create(obj: Object, *, generations: bool) -> None:
     metadata = metadata_of(obj)
     for field in _SYSTEM_FIELDS:
         metadata.pop(field, None)
+    _omit_empty(metadata)
     metadata["uid"] = str(uuid4())
     metadata["creationTimestamp"] = timestamp()
     if generations:
         metadata["generation"] = 1
 
 
+def _omit_empty(metadata: dict[str, Any]) -> None:
+    """What is empty is not there: removing the last label leaves no `labels: {}` behind."""
+    for field in _OMITTED_WHEN_EMPTY:
+        if field in metadata and not metadata[field]:
+            del metadata[field]
+
+
 def begin_update(obj: Object, old: Object) -> None:
     """What an update can never change is put back before anybody looks."""
     metadata, before = metadata_of(obj), old["metadata"]
     metadata.pop("selfLink", None)
+    _omit_empty(metadata)
     for field in _KEPT_ON_UPDATE:
         if field in before:
             metadata[field] = before[field]

@@ -82,7 +82,7 @@ def test_describe_tells_the_story(kubectl: Kubectl) -> None:
     kubectl("run", "single", "--image=busybox", "--restart=Never")
     assert "colour:\n----\nblue" in kubectl("describe", "configmap", "settings")
     pod = kubectl("describe", "pod", "single")
-    assert "Name:             single" in pod
+    assert pod.split()[:2] == ["Name:", "single"]
     assert "busybox" in pod
     deployment = kubectl("describe", "deployment", "web")
     assert "StrategyType:           RollingUpdate" in deployment

@@ -34,6 +34,8 @@ from test_http_h2_rules import (
     u32,
 )
 
+from kapiserver.request import Request, Response
+
 MAX_CONCURRENT_STREAMS = 3
 
 
@@ -145,6 +147,24 @@ async def test_an_unknown_client_is_sent_away_after_a_401(certificates: Path) ->
         await known.get("/login")
         await known.get("/unauthorized")
         assert await known.get("/fast") == b"xxxxx"
+
+
+async def test_an_answer_may_send_its_client_away(certificates: Path) -> None:
+    async def go(request: Request) -> Response:
+        return Response(headers=[(b"connection", b"close")], body=b"bye")
+
+    async with running(certificates, TestDispatcher(routes={"/go": go})) as server:
+        h2 = await H2Client.open(server)
+        watch = await h2.request("/watch")
+        assert await h2.get("/go") == b"bye"
+        assert h2.goaways[-1][1] == ErrorCodes.NO_ERROR
+        assert watch not in h2.ended, "what is running is not cut"
+        h2.h2.reset_stream(watch)
+        await h2.flush()
+        await h2.until(lambda: h2.eof)
+        h1 = await H1Client.open(server)
+        assert (await h1.get("/go")).headers[b"connection"] == b"close"
+        assert await h1.closed()
 
 
 async def expect_calm(client: Raw) -> None:

@@ -88,6 +88,8 @@ def strings(data: bytes, at: int, end: int) -> list[str]:
 
 
 def _quantity(data: bytes, at: int, end: int) -> str:
+    if end - at > 2 and data[at] == 0x0A and data[at + 1] == end - at - 2:
+        return text(data, at + 2, end)  # nothing but a short text: all that Go sends
     start, stop = _numbers(data, at, end).get(0x0A, (at, at))
     return text(data, start, stop) or "0"
 

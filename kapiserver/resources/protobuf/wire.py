@@ -35,6 +35,10 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 def length(data: bytes, at: int) -> tuple[int, int]:
     """(start, end) of a length-delimited value."""
+    size = data[at]
+    if size < 0x80:
+        at += 1
+        return at, at + size
     size, at = varint(data, at)
     if size >> 63:
         raise WireError("proto: negative length found during unmarshaling")

@@ -63,5 +63,5 @@ def test_ingress_nginx_is_applied(cluster: Cluster) -> None:
         "-n", "ingress-nginx", "get", "deployment", "ingress-nginx-controller"
     )
     assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "ingress-nginx"
-    cluster.kubectl("delete", "-f", str(path), "--wait=false")
+    cluster.kubectl("delete", "-f", str(path), "--wait=false", "--ignore-not-found")
     cluster.kubectl("wait", "--for=delete", "namespace/ingress-nginx", "--timeout=50s")

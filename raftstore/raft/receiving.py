@@ -15,6 +15,7 @@ from raftstore.errors import CorruptLog, TransportError
 from raftstore.machine import Machine
 from raftstore.raft.configurations import members_from
 from raftstore.raft.jobs import Job, Jobs
+from raftstore.raft.making import KEEP
 from raftstore.raft.messages import Message
 from raftstore.raft.state import CoreState
 from raftstore.raft.stock import Peer
@@ -37,6 +38,7 @@ class Receiving:
 
 
 class SnapshotReceiving(CoreState):
+    applied_bytes: int
     _receiving: Receiving | None
     _thaw: Thaw
     _jobs: Jobs
@@ -118,6 +120,7 @@ class SnapshotReceiving(CoreState):
             return
         if meta.index > self.commit_index:
             self._replace_state(meta, machine)
+        self.snapshots.prune(KEEP)
         if self._leader == receiving.leader:
             self._acknowledge(receiving.leader, self.commit_index, receiving.message)
 
@@ -132,6 +135,7 @@ class SnapshotReceiving(CoreState):
         self._configs.reset(meta.index, meta.members, history)
         self.machine = machine
         self.applied_index = meta.index
+        self.applied_bytes = 0
         self._set_commit_index(meta.index)
         self._configuration_changed()
         self._listeners.on_machine_replaced(machine)

@@ -168,7 +168,8 @@ class _ProgressLine:
         rate, p99 = recorder.recent()
         outcomes = recorder.outcomes
         silent = now - recorder.last_write / 1e6
-        faults = ", ".join(f"{f.name} {f.target}" for f in recorder.active_faults.values())
+        active = recorder.active_faults.values()
+        faults = ", ".join(f.name if f.target == "all" else f"{f.name} {f.target}" for f in active)
         term = max((state.term for state in monitor.states.values()), default=0)
         text = (
             f"   {now:5.1f}/{seconds:.0f} s  {rate:5.0f} ops/s  p99 {p99:5.0f} ms  "

@@ -31,7 +31,7 @@ from chaos.workload.session import Session
 from chaos.workload.watchers import Watcher
 from chaos.workload.writers import Writer
 
-WRITERS = 8
+WRITERS = 9
 WARM_UP_SECONDS = 2.0
 CALM_SECONDS = (1.0, 3.0)
 RECOVERY_SECONDS = 30.0
@@ -129,7 +129,8 @@ class _Run:
         stop = trio.Event()
         async with trio.open_nursery() as clients:
             for i in range(WRITERS):
-                writer = Writer(f"c{i}", self.cluster, self.recorder, self._random(f"c{i}"))
+                name, home = f"c{i}", self.cluster.names[i % len(self.cluster.names)]
+                writer = Writer(name, home, self.cluster, self.recorder, self._random(name))
                 clients.start_soon(writer.run, stop)
             try:
                 await self._inject()

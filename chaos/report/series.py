@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from chaos.history import WRITES, Fault, History, NodeState, Op
 
@@ -12,6 +12,7 @@ SLICES = 150
 LEAST_SLICE = 200_000  # microseconds
 SILENT = 2_000_000  # a node that has said nothing for so long is drawn as not answering
 SECOND = 1_000_000
+AFTERMATH = 2 * SECOND  # how long after a fault a pause of writes is put down to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +137,22 @@ def bands(history: History) -> list[Band]:
         op.complete for op in history.ops if op.outcome == "ok" and op.action in WRITES
     )
     last = int(duration(history) * SECOND)
-    return [
-        _band(fault, ends[fault.id].at if fault.id in ends else last, acknowledged)
-        for fault in history.faults
-        if fault.phase == "start"
-    ]
+    starts = [fault for fault in history.faults if fault.phase == "start"]
+    found = []
+    for fault, following in zip_longest(starts, starts[1:]):
+        end = ends[fault.id].at if fault.id in ends else last
+        cap = following.at if following is not None else last
+        found.append(_band(fault, end, cap, acknowledged))
+    return found
 
 
-def _band(fault: Fault, end: int, acknowledged: list[int]) -> Band:
-    """The gap is looked for from the fault's start to two seconds after its end."""
-    limit = end + 2 * SECOND
+def _band(fault: Fault, end: int, cap: int, acknowledged: list[int]) -> Band:
+    """A pause is put down to the fault if it begins before it is over, or soon after, and at most
+    until `cap`, when the next fault begins."""
+    limit = min(end + AFTERMATH, cap)
     marks = [fault.at, *(at for at in acknowledged if fault.at < at < limit)]
     marks.append(next((at for at in acknowledged if at >= limit), limit))
+    marks[-1] = min(marks[-1], cap)
     gap = max(later - earlier for earlier, later in pairwise(marks))
     start = fault.at / SECOND
     return Band(fault.name, fault.target, fault.detail, start, end / SECOND, gap / SECOND)

@@ -1,7 +1,8 @@
 """Writers: each picks keys at random and reads, writes and lists them, through all nodes.
 
 A writer knows of each key only what it has seen itself, so that its guards are sometimes stale:
-conflicts are part of the work. A node that does not answer is left for another one, sometimes.
+conflicts are part of the work. Each has a home node, so that a node on which requests hang does not
+end up with all of them; a node that does not answer is left for another one for a while, sometimes.
 """
 
 from __future__ import annotations
@@ -26,15 +27,18 @@ ACTIONS: tuple[tuple[Action, int], ...] = (
 )
 PAUSE_SECONDS = 0.02  # between two operations of one client, on average
 RETRY_SECONDS = 0.2  # after a node could not be reached
-MOVE = 0.3  # how often a writer leaves a node that failed it
-ROAM = 0.01  # and how often it goes elsewhere without a reason
+LEAVE = 0.3  # how often a writer leaves a node that failed it
+RETURN = 0.02  # and how often one that is away goes home, per operation
 
 
 class Writer:
-    def __init__(self, name: str, cluster: Cluster, recorder: Recorder, rng: random.Random) -> None:
+    def __init__(
+        self, name: str, home: str, cluster: Cluster, recorder: Recorder, rng: random.Random
+    ) -> None:
         self._cluster = cluster
         self._random = rng
-        self._session = Session(name, rng.choice(cluster.names), cluster, recorder)
+        self._home = home
+        self._session = Session(name, home, cluster, recorder)
         self._known: dict[str, int] = {}
 
     async def run(self, until: trio.Event) -> None:
@@ -46,8 +50,10 @@ class Writer:
             op = await self._step(rng.choices(actions, weights)[0], key)
             self._learn(op)
             unreachable = op.status == 0
-            if rng.random() < (MOVE if unreachable else ROAM):
+            if unreachable and rng.random() < LEAVE:
                 await self._session.move(rng.choice(self._cluster.names))
+            elif self._session.node != self._home and rng.random() < RETURN:
+                await self._session.move(self._home)
             pause = RETRY_SECONDS if unreachable or op.status in (429, 503) else PAUSE_SECONDS
             await trio.sleep(rng.uniform(0, 2 * pause))
         await self._session.close()

@@ -87,12 +87,9 @@ def memory_row(name: str, target: Target, compared: int) -> Result:
 
 
 def run_cases(bench: Bench, only: set[str]) -> None:
-    try:
-        for name, case in CASES.items():
-            if name in only:
-                case(bench)
-    finally:
-        bench.clean()
+    for name, case in CASES.items():
+        if name in only:
+            case(bench)
 
 
 def foreign(arguments: argparse.Namespace, results: Results) -> None:
@@ -111,7 +108,11 @@ def foreign(arguments: argparse.Namespace, results: Results) -> None:
         print(f"{server.host}:{server.port}, version {version_of(target)}\n\n{report.HEAD}")
         if pids and "memory" in arguments.only:
             results.show(memory_row("memory before", target, reference.MEMORY_IDLE))
-        run_cases(Bench(target, quick=arguments.quick, show=results.show), arguments.only)
+        bench = Bench(target, quick=arguments.quick, show=results.show)
+        try:
+            run_cases(bench, arguments.only)
+        finally:
+            bench.clean()
         if pids and "memory" in arguments.only:
             results.show(memory_row("memory after", target, reference.MEMORY_FILLED))
 

@@ -13,13 +13,18 @@ from typing import Protocol
 
 from kapiserver.request import UserInfo
 from kapiserver.resources.definition import Object, ResourceDefinition
+from kapiserver.storage import StoredObject
 
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
 
 
 @dataclass(slots=True)
 class Attributes:
-    """One write as admission sees it. `name` is empty while a name is still to be generated."""
+    """One write as admission sees it. `name` is empty while a name is still to be generated.
+
+    `depends_on`: an object (the namespace) that has to be at the same revision when the write is
+    carried out, because a plugin admitted the write on its ground.
+    """
 
     operation: str
     definition: ResourceDefinition
@@ -31,6 +36,7 @@ class Attributes:
     dry_run: bool
     obj: Object | None = None
     old: Object | None = None
+    depends_on: StoredObject | None = None
 
 
 class Plugin(Protocol):

@@ -39,19 +39,34 @@ class NamespaceLifecycle:
                     kind="namespaces",
                 )
             return
-        if attributes.operation != CREATE or definition.resource in _QUESTIONS:
-            return
-        store = self._namespaces()
+        if _needs_namespace(attributes):
+            store = self._namespaces()
+            # what this node has is enough to say yes; only a no is worth a round trip
+            found = store.get_now("", attributes.namespace)
+            await self._admit(attributes, found)
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Again, when the namespace has changed since (`depends_on` was taken back)."""
+        if _needs_namespace(attributes) and attributes.depends_on is None:
+            await self._admit(attributes, None)
+
+    async def _admit(self, attributes: Attributes, known: StoredObject | None) -> None:
         namespace = attributes.namespace
-        # what this node has is enough to say yes; only a no is worth a round trip
-        found = store.get_now("", namespace) or await store.get("", namespace)
+        found = known or await self._namespaces().get("", namespace)
         if found is None:
             raise NotFound.of("", "namespaces", namespace)
         if _terminating(found):
             raise _refusal(attributes)
+        attributes.depends_on = found
 
-    async def validate(self, attributes: Attributes) -> None:
-        """All is said when the object comes in: nothing a plugin changes can matter here."""
+
+def _needs_namespace(attributes: Attributes) -> bool:
+    definition = attributes.definition
+    return (
+        attributes.operation == CREATE
+        and definition.namespaced
+        and definition.resource not in _QUESTIONS
+    )
 
 
 def _terminating(namespace: StoredObject) -> bool:

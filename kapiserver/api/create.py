@@ -13,7 +13,7 @@ from kapiserver.api.render import output_of
 from kapiserver.errors import AlreadyExists, BadRequest
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
-from kapiserver.storage import KeyExists, StoredObject
+from kapiserver.storage import GuardMoved, KeyExists, StoredObject
 
 # Enough for a million names under one prefix, as upstream has worked out.
 NAME_ATTEMPTS = 8
@@ -57,17 +57,22 @@ async def create_object(call: Call, obj: Object, options: WriteOptions) -> Store
         attributes.name = metadata["name"]
         await call.services.admission.validate(attributes)
         try:
-            return await _store(call, obj, options)
+            return await _store(call, obj, options, attributes.depends_on)
+        except GuardMoved:
+            attempts += 1
+            attributes.depends_on = None  # the namespace has changed: ask once more
         except KeyExists as error:
             if attempts == 0:
                 raise _exists(call, error.existing, generating) from error
 
 
-async def _store(call: Call, obj: Object, options: WriteOptions) -> StoredObject:
+async def _store(
+    call: Call, obj: Object, options: WriteOptions, unchanged: StoredObject | None
+) -> StoredObject:
     objects, name = call.scope.objects, obj["metadata"]["name"]
     if not options.dry_run:
         lifetime = call.services.lifetimes.get(call.scope.definition.resource, 0)
-        return await objects.create(call.namespace, name, obj, ttl=lifetime)
+        return await objects.create(call.namespace, name, obj, ttl=lifetime, unchanged=unchanged)
     existing = await objects.get(call.namespace, name)
     if existing is not None:
         raise KeyExists(existing)

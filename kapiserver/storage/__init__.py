@@ -5,7 +5,7 @@ needs. Nothing here knows a kind, a verb or a user; nothing here parses an objec
 """
 
 from kapiserver.storage.codec import Encoded, encode
-from kapiserver.storage.errors import KeyExists, RevisionConflict
+from kapiserver.storage.errors import GuardMoved, KeyExists, RevisionConflict
 from kapiserver.storage.listing import ListPage, ListQuery
 from kapiserver.storage.object import FieldMatch, LabelMatch, StoredObject
 from kapiserver.storage.objects import ObjectStore
@@ -16,6 +16,7 @@ __all__ = [
     "Encoded",
     "EventEncoder",
     "FieldMatch",
+    "GuardMoved",
     "KeyExists",
     "LabelMatch",
     "ListPage",

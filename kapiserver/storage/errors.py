@@ -34,6 +34,10 @@ class RevisionConflict(Exception):
         self.latest = latest
 
 
+class GuardMoved(Exception):
+    """An object that a write depends on is no longer at the revision that was looked at."""
+
+
 @contextmanager
 def as_status() -> Iterator[None]:
     """Turn raftstore's errors into the ApiError that a client should see."""

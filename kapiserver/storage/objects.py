@@ -9,7 +9,7 @@ import orjson
 
 from kapiserver.storage.cache import ResourceCache
 from kapiserver.storage.codec import Encoded, encode, restamp, strip_revision
-from kapiserver.storage.errors import KeyExists, RevisionConflict, as_status
+from kapiserver.storage.errors import GuardMoved, KeyExists, RevisionConflict, as_status
 from kapiserver.storage.keys import KeySpace
 from kapiserver.storage.listing import Lister, ListPage, ListQuery
 from kapiserver.storage.object import FieldsOf, Selection, StoredObject
@@ -105,21 +105,36 @@ class ObjectStore:
     # -- writes ---------------------------------------------------------------------------------
 
     async def create(
-        self, namespace: str, name: str, obj: dict[str, Any], *, ttl: int = 0
+        self,
+        namespace: str,
+        name: str,
+        obj: dict[str, Any],
+        *,
+        ttl: int = 0,
+        unchanged: StoredObject | None = None,
     ) -> StoredObject:
-        """Store a new object (KeyExists if there is one). `ttl` in seconds, 0: for ever."""
+        """Store a new object (KeyExists if there is one). `ttl` in seconds, 0: for ever.
+
+        `unchanged`: another object (the namespace) that must still be at its revision, else
+        GuardMoved: what was decided on its ground has to be decided anew.
+        """
         key = self.keys.key(namespace, name)
+        compare = [Compare(key, "version", "=", 0)]
+        if unchanged is not None:
+            compare.append(Compare(unchanged.key, "mod", "=", unchanged.revision))
         encoded = encode(obj)
         lease = await self.storage.leases.lease_for(ttl) if ttl else 0
         with as_status():
             result = await self.storage.backend.txn(
-                (Compare(key, "version", "=", 0),),
+                compare,
                 (Put(key, encoded.value, lease, encoded.stamp),),
                 (Range(key),),
             )
         outcome = result.results[0]
         if not result.succeeded:
             assert isinstance(outcome, RangeResult)
+            if not outcome.kvs:
+                raise GuardMoved
             raise KeyExists(self.cache.stored(outcome.kvs[0]))
         assert isinstance(outcome, PutResult)
         return self.cache.stored(outcome.kv)
@@ -187,4 +202,8 @@ def _same(current: StoredObject, encoded: Encoded) -> bool:
 
 
 def _equal_json(left: bytes, right: bytes) -> bool:
-    return bool(orjson.loads(left) == orjson.loads(right))
+    """Equal up to the order of keys (Python's own == would take 1 for true)."""
+    option = orjson.OPT_SORT_KEYS
+    return orjson.dumps(orjson.loads(left), option=option) == orjson.dumps(
+        orjson.loads(right), option=option
+    )

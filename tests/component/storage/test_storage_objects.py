@@ -10,7 +10,7 @@ import pytest
 from storage_world import Labels, World, running, thing
 
 from kapiserver.errors import BadRequest, Expired, Timeout
-from kapiserver.storage import KeyExists, ListQuery, RevisionConflict
+from kapiserver.storage import GuardMoved, KeyExists, ListQuery, RevisionConflict
 from kapiserver.storage.object import Selection
 
 
@@ -133,3 +133,18 @@ async def test_a_revision_from_the_future_times_out_as_upstream_says(world: Worl
 async def test_a_forged_token_is_a_bad_request(world: World, token: str) -> None:
     with pytest.raises(BadRequest, match="continue key is not valid"):
         await world.things.list(ListQuery(continue_token=token))
+
+
+async def test_a_create_that_depends_on_another_object_notices_that_it_moved(world: World) -> None:
+    ground = await world.add("ground")
+    await world.things.create("default", "one", thing("one"), unchanged=ground)
+    await world.things.update(ground, thing("ground", phase="Terminating"))
+    with pytest.raises(GuardMoved):
+        await world.things.create("default", "two", thing("two"), unchanged=ground)
+    assert await world.things.get("default", "two") is None
+
+
+async def test_a_change_of_type_is_a_change_even_at_equal_length(world: World) -> None:
+    first = await world.things.create("default", "one", {**thing("one"), "x": [1, True, "a"]})
+    second = await world.things.update(first, {**thing("one"), "x": [True, 1, "a"]})
+    assert second.revision > first.revision

@@ -77,16 +77,18 @@ async def _join(scene: Scene, node: Node) -> None:
                 last = str(error)
                 await trio.sleep(0.5)
             else:
-                _forget_initial_members(node)
+                _join_from_now_on(node)
                 return
     raise ClusterError(f"{node.name} cannot join: {last}")
 
 
-def _forget_initial_members(node: Node) -> None:
-    """As `kapiserver join` writes it: the member list comes from the cluster."""
+def _join_from_now_on(node: Node) -> None:
+    """The config as `kapiserver join` writes it: the member list comes from the cluster."""
     path = node.local.config_path
     lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if not line.startswith("initial-cluster:")))
+    kept = [line for line in lines if not line.startswith("initial-cluster")]
+    token = [line for line in lines if line.startswith("initial-cluster-token")]
+    path.write_text("".join([*kept, *token, 'initial-cluster-state: "existing"\n']))
 
 
 async def _wait_voter(scene: Scene, node: Node) -> None:

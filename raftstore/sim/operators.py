@@ -25,6 +25,7 @@ class Operator:
         hosts: Callable[[], list[Host]],
         provide: Callable[[str], Host],
         retire: Callable[[str], None],
+        is_free: Callable[[str], bool],
     ) -> None:
         self.world = world
         self.active = True
@@ -32,6 +33,7 @@ class Operator:
         self._hosts = hosts
         self._provide = provide
         self._retire = retire
+        self._is_free = is_free
         self._rng = world.rng(f"operator {number}")
         self._pace = self._rng.choice((0.3, 1.0))
         self._later()
@@ -87,5 +89,8 @@ class Operator:
         if rng.random() < 0.15:
             member = rng.choice(members)
             return MemberChange("update", member._replace(address=f"moved:{rng.randrange(99)}"))
-        free = sorted({f"n{i}" for i in range(MAX_NODES + 1)} - {m.node_id for m in members})
-        return MemberChange("add_learner", Member(rng.choice(free), "there:1"))
+        # A computer is free when it was wiped, and it is wiped when its removal is committed.
+        free = [f"n{i}" for i in range(2 * MAX_NODES) if self._is_free(f"n{i}")]
+        if not free:
+            return MemberChange("update", rng.choice(members)._replace(address="moved:0"))
+        return MemberChange("add_learner", Member(rng.choice(free[:MAX_NODES]), "there:1"))

@@ -79,6 +79,9 @@ class Simulation:
             host.start()
         return host
 
+    def _is_free(self, node_id: str) -> bool:
+        return node_id in self._retired or node_id not in self.hosts
+
     def _retire(self, node_id: str) -> None:
         self._retired.add(node_id)
         self.hosts[node_id].retire()
@@ -105,7 +108,9 @@ class Simulation:
         ]
         faults = Faults(self.world, self.network, self.in_service, self.options.without)
         operators = [
-            Operator(self.world, number, self.in_service, self._provide, self._retire)
+            Operator(
+                self.world, number, self.in_service, self._provide, self._retire, self._is_free
+            )
             for number in range(0 if "members" in self.options.without else self._operators())
         ]
         self.world.run_until(1.0 + self.options.seconds)

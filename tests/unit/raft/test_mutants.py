@@ -26,11 +26,11 @@ TRIES = 300
 
 # A mutant, and a seed at which to begin to look: one that has found it before.
 NOTICED_BY_THE_SIMULATOR = [
-    (mutants.TruncatesWithoutConflict, 13),
+    (mutants.TruncatesWithoutConflict, 9),
     (mutants.CommitsUnverifiedTail, 55),
-    (mutants.WipesTheTailAtRestart, 0),
+    (mutants.WipesTheTailAtRestart, 2),
     (mutants.AppliesTwice, 0),
-    (mutants.AcknowledgesFailedSnapshots, 12),
+    (mutants.AcknowledgesFailedSnapshots, 13),
     (mutants.SendsBeforeTheSync, 0),
     (mutants.CommitsBeforeItsOwnSync, 8),
     (mutants.ReadsWithoutAsking, 55),

@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status (0 fine, 1 failed, 2 wrong usage)."""
     arguments = make_parser().parse_args(argv)
     try:
-        status: int = arguments.run(arguments)
+        status = _run(arguments)
     except CommandError as error:
         print(f"kapiserver {arguments.command}: {error}", file=sys.stderr)
         return error.exit_status
@@ -70,6 +70,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away (kapiserver status | head)
         sys.stderr.close()
         return 1
+    return status
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Run the command; a failure inside a nursery comes out as what it is."""
+    try:
+        status: int = arguments.run(arguments)
+    except BaseExceptionGroup as group:
+        leaf: BaseException = group
+        while isinstance(leaf, BaseExceptionGroup):
+            leaf = leaf.exceptions[0]
+        if isinstance(leaf, (CommandError, KeyboardInterrupt, BrokenPipeError)):
+            raise leaf from group
+        raise
     return status
 
 

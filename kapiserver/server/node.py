@@ -27,7 +27,7 @@ from kapiserver.config import ServerConfig
 from kapiserver.controllers.bootstrap import ensure_namespaces
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
-from kapiserver.http import AddressInUse, bind, serve
+from kapiserver.http import AddressInUse, BadCertificate, bind, serve
 from kapiserver.metrics import Metrics, RequestMetrics
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
 from kapiserver.pipeline.context import RequestContext
@@ -154,7 +154,10 @@ class Node:
                     shutdown=end_http,
                     sockets=sockets,
                 )
-                addresses: list[tuple[str, int]] = await http.start(front_end)
+                try:
+                    addresses: list[tuple[str, int]] = await http.start(front_end)
+                except BadCertificate as error:
+                    raise StartError(str(error)) from error
                 url = self._config.advertise_url or f"https://127.0.0.1:{addresses[0][1]}"
                 nursery.start_soon(self._become_ready, url, task_status)
                 await shutdown.wait()

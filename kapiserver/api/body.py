@@ -18,6 +18,7 @@ import ryaml
 from kapiserver.api.negotiation import PROTOBUF, YAML
 from kapiserver.errors import BadRequest
 from kapiserver.resources.protobuf import Message, WireError, open_envelope
+from kapiserver.resources.schema.reading import TOO_DEEP
 
 BODY_LIMIT = 3 << 20
 
@@ -40,17 +41,31 @@ def parse_body(
 ) -> Document:
     """`strict`: look for duplicate fields as well (of which the last one counts)."""
     if media_type == PROTOBUF and message is not None:
-        return Document(_parse_message(body, message), [])
-    if media_type == YAML:
-        return Document(_parse_yaml(body), [])
+        value = _parse_message(body, message)
+    elif media_type == YAML:
+        value = _parse_yaml(body)
+    else:
+        value = _parse_json(body)
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BodyError(_json_problem(body, error)) from error
+        again = orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise BodyError(_unwritable(error)) from error
     # a document that survives a round trip has no field twice; most clients send such bytes
-    if not strict or orjson.dumps(value) == body.rstrip():
+    if not strict or media_type in (PROTOBUF, YAML) or again == body.rstrip():
         return Document(value, [])
     return Document(value, duplicate_fields(body))
+
+
+def _parse_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BodyError(_json_problem(body, error)) from error
+
+
+def _unwritable(error: orjson.JSONEncodeError) -> str:
+    """What cannot be written again cannot be stored: mostly, it nests too deep."""
+    return TOO_DEEP if "Recursion" in str(error) else str(error)
 
 
 def _json_problem(body: bytes, error: orjson.JSONDecodeError) -> str:

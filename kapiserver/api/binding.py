@@ -10,7 +10,7 @@ from kapiserver.api.metadata import match_name, match_namespace, metadata_of, ti
 from kapiserver.api.negotiation import body_media_type
 from kapiserver.api.options import write_options
 from kapiserver.api.render import respond_json
-from kapiserver.api.write import AbsentError, Update
+from kapiserver.api.write import AbsentError, Ownership, Update
 from kapiserver.errors import BadRequest, Conflict, Invalid
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
@@ -77,7 +77,7 @@ async def bind(call: Call) -> Response:
         return pod
 
     try:
-        await Update(call, call.name, options, assign).run()
+        await Update(call, call.name, options, assign, ownership=Ownership.UNTOUCHED).run()
     except AbsentError:
         raise call.not_found() from None
     return respond_json(success(201), call.context, 201)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kapiserver.admission.chain import CREATE
 from kapiserver.api import metadata as meta
 from kapiserver.api.answers import object_answer
+from kapiserver.api.apply.tracking import check_admitted, entries_of, track_create
 from kapiserver.api.call import Call
 from kapiserver.api.checks import check_create
 from kapiserver.api.decoding import read_object
@@ -27,8 +28,13 @@ async def create(call: Call) -> Response:
     return object_answer(call, stored, output, 201)
 
 
-async def create_object(call: Call, obj: Object, options: WriteOptions) -> StoredObject:
-    """Create a decoded object (served version, consumed). Raises AlreadyExists, Invalid, …"""
+async def create_object(
+    call: Call, obj: Object, options: WriteOptions, *, applied: bool = False
+) -> StoredObject:
+    """Create a decoded object (served version, consumed). Raises AlreadyExists, Invalid, …
+
+    `applied`: its managedFields say already who owns what.
+    """
     scope, strategy = call.scope, call.scope.strategy
     metadata = meta.metadata_of(obj)
     meta.match_namespace(metadata, call.namespace)
@@ -41,7 +47,11 @@ async def create_object(call: Call, obj: Object, options: WriteOptions) -> Store
     call.context.warn(meta.drop_duplicate_owners(metadata))
     name = metadata.get("name", "")
     attributes = call.admission_attributes(CREATE, name, dry_run=options.dry_run, obj=obj)
+    if not applied:
+        track_create(call, obj, options)
+    entries = entries_of(obj)
     await call.services.admission.mutate(attributes)
+    check_admitted(call, obj, entries)
     meta.begin_create(obj, generations=strategy.bumps_generation)
     metadata = meta.metadata_of(obj)
     prefix = metadata.get("generateName", "")

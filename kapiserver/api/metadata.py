@@ -2,7 +2,7 @@
 
 Pure functions on decoded metadata. `begin_*` change the new object in place before the resource's
 own hooks run; `check_*` return findings (`Cause`s) worded as upstream's and change nothing.
-managedFields are not tracked yet: they are dropped on the way in.
+managedFields are the business of `apply`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ _SYSTEM_FIELDS = (
     "resourceVersion",
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
-    "managedFields",
     "generation",
 )
 _OMITTED_WHEN_EMPTY = ("labels", "annotations", "ownerReferences", "finalizers")
@@ -120,10 +119,6 @@ def begin_update(obj: Object, old: Object) -> None:
             metadata[field] = before[field]
         else:
             metadata.pop(field, None)
-    if "managedFields" in before:
-        metadata["managedFields"] = before["managedFields"]
-    else:
-        metadata.pop("managedFields", None)
     metadata.setdefault("uid", before.get("uid", ""))
     grace = before.get("deletionGracePeriodSeconds")
     if grace is not None:

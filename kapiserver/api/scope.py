@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
+from kapiserver.api.apply.manager import FieldManager
+from kapiserver.api.apply.types import FieldTypes
 from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object, ResourceDefinition, Version
 from kapiserver.resources.names import dns1123_subdomain
@@ -42,6 +44,8 @@ class Scope:
         objects: ObjectStore | None,
         schemas: SchemaSet,
         messages: Messages,
+        field_types: FieldTypes,
+        registry: Registry,
     ) -> None:
         self.definition = definition
         self.version = version
@@ -55,6 +59,9 @@ class Scope:
         self._objects = objects
         self._schemas = schemas
         self._messages = messages
+        self._field_types = field_types
+        self._registry = registry
+        self._field_managers: dict[str, FieldManager] = {}
         stored_group = (
             definition.group if definition.storage_group is None else definition.storage_group
         )
@@ -97,7 +104,21 @@ class Scope:
     def patch_meta(self) -> PatchNode:
         return self._schemas.patch_meta(self.version.schema)
 
+    def field_manager(self, subresource: str) -> FieldManager:
+        """Who keeps the record of field ownership for writes through a subresource, or none."""
+        found = self._field_managers.get(subresource)
+        if found is None:
+            found = self._field_managers[subresource] = FieldManager(
+                self.definition, self.version, subresource, self._field_types, self._registry
+            )
+        return found
+
     # -- versions -------------------------------------------------------------------------------
+
+    @property
+    def converts(self) -> bool:
+        """Whether served and stored version differ in more than their names."""
+        return self._converts
 
     def to_storage(self, obj: Object) -> Object:
         """A decoded object in the served version becomes one in the stored version, in place."""
@@ -141,6 +162,7 @@ class Scopes:
         self.storage = storage
         self.schemas = schemas
         self.messages = Messages(schemas)
+        self.field_types = FieldTypes(schemas)
         self._scopes: dict[tuple[str, str, str], Scope] = {}
         self._generation = registry.generation
 
@@ -181,7 +203,15 @@ class Scopes:
 
     def _make(self, definition: ResourceDefinition, version: Version) -> Scope:
         objects = None if definition.virtual else self.open(definition)
-        return Scope(definition, version, objects, self.schemas, self.messages)
+        return Scope(
+            definition,
+            version,
+            objects,
+            self.schemas,
+            self.messages,
+            self.field_types,
+            self.registry,
+        )
 
     def _fields_of(self, resource: str) -> Callable[[Object], Mapping[str, str]]:
         """The selectable fields of all definitions that are stored in one place."""

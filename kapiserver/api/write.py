@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from kapiserver.admission.chain import UPDATE
 from kapiserver.api import deletion
 from kapiserver.api import metadata as meta
+from kapiserver.api.apply.manager import keep_times
+from kapiserver.api.apply.tracking import check_admitted, entries_of, track_update
 from kapiserver.api.call import Call
 from kapiserver.api.checks import check_changed
 from kapiserver.api.options import WriteOptions
@@ -33,6 +36,14 @@ ATTEMPTS = 50
 Build = Callable[[Object], Object]
 
 
+class Ownership(Enum):
+    """How the record of field ownership follows an update."""
+
+    TRACKED = "whoever writes owns what it changes"
+    BUILT = "the build function keeps the record (apply)"
+    UNTOUCHED = "nobody's ownership changes"
+
+
 class AbsentError(Exception):
     """There is no object to update."""
 
@@ -47,6 +58,7 @@ class Update:
     options: WriteOptions
     build: Build
     replaces: bool = False
+    ownership: Ownership = Ownership.TRACKED
 
     async def run(self) -> StoredObject:
         """Raises AbsentError, Conflict, Invalid, and what `build` and admission raise."""
@@ -115,12 +127,17 @@ class Update:
         attributes = call.admission_attributes(
             UPDATE, self.name, dry_run=self.options.dry_run, obj=new, old=old
         )
+        if self.ownership is Ownership.TRACKED:
+            track_update(call, old, new, self.options)
+        entries = entries_of(new)
         await call.services.admission.mutate(attributes)
+        check_admitted(call, new, entries)
         meta.begin_update(new, old)
         if strategy.prepare_for_update is not None:
             strategy.prepare_for_update(new, write)
         if strategy.bumps_generation:
             new["metadata"]["generation"] = next_generation(old, new)
+        keep_times(new, old)
         check_changed(call, new, old, write)
         await call.services.admission.validate(attributes)
         return new

@@ -1,0 +1,96 @@
+"""Path elements: one step from an object to a field or to an item of a list, as FieldsV1 writes it.
+
+`f:name` is a field, `k:{"name":"x"}` the item with that key, `v:"x"` the item of that value (sets),
+`i:0` the item of that index. `.` is not an element: it says that the place itself is in the set.
+A step has exactly one spelling here (compact JSON, sorted keys), so that steps compare as strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from kapiserver.api.go_text import quoted
+
+SELF = "."
+
+
+class ElementError(ValueError):
+    """Not a path element."""
+
+
+def of_field(name: str) -> str:
+    return "f:" + name
+
+
+def of_value(value: Any) -> str:
+    return "v:" + orjson.dumps(value).decode()
+
+
+def of_key(fields: Mapping[str, Any]) -> str:
+    """`fields` in the order of their names."""
+    return "k:" + orjson.dumps(fields).decode()
+
+
+def canonical(element: str) -> str | None:
+    """The one spelling of an element that came from outside; None for kinds of a later version."""
+    kind, rest = element[:2], element[2:]
+    if len(element) < 2:
+        raise ElementError("key must be 2 characters long:")
+    if kind[1] != ":":
+        raise ElementError(f"missing colon: {element}")
+    match kind:
+        case "f:":
+            return element
+        case "v:":
+            return of_value(_json(rest))
+        case "k:":
+            fields = _json(rest)
+            if not isinstance(fields, dict):
+                raise ElementError(f"a key must be an object: {element}")
+            return of_key({name: fields[name] for name in sorted(fields)})
+        case "i:":
+            try:
+                return f"i:{int(rest)}"
+            except ValueError as error:
+                raise ElementError(f"not an index: {element}") from error
+    return None
+
+
+def _json(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ElementError(f"not JSON: {text}") from error
+
+
+def shown(path: Sequence[str]) -> str:
+    """A path as messages show it: `.spec.containers[name="a"].image`."""
+    return "".join(map(_shown, path))
+
+
+def _shown(element: str) -> str:
+    kind, rest = element[:2], element[2:]
+    match kind:
+        case "f:":
+            return "." + rest
+        case "k:":
+            fields = orjson.loads(rest)
+            return "[" + ",".join(f"{k}={_value(v)}" for k, v in fields.items()) + "]"
+        case "v:":
+            return f"[={_value(orjson.loads(rest))}]"
+    return f"[{rest}]"
+
+
+def _value(value: Any) -> str:
+    return quoted(value) if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+_KINDS = {"f": 0, "k": 1, "v": 2, "i": 3}
+
+
+def order(element: str) -> tuple[int, str]:
+    """Fields first, then keys, values, indexes: the order in which sets are listed."""
+    return _KINDS.get(element[0], 4), element

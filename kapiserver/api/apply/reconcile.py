@@ -1,0 +1,63 @@
+"""Sets that were recorded under another schema: what was atomic then may merge now, and vice versa.
+
+In: a set, the type of today, the live object. Out: the same set, or one that fits. Whoever owned a
+whole container owns everything in it; whoever owned a part of what is now atomic owns all of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kapiserver.api.apply.elements import SELF
+from kapiserver.api.apply.extract import field_set
+from kapiserver.api.apply.sets import EMPTY, MEMBER, FieldSet
+from kapiserver.api.apply.types import DEDUCED, LEAF, ListType, MapType, Type
+
+
+def reconcile(kind: Type, fields: FieldSet, live: Any) -> FieldSet:
+    """The set for today's schema; the very same one if nothing changed."""
+    if kind is LEAF or kind is DEDUCED:
+        return fields
+    out: FieldSet | None = None
+    for element, node in fields.items():
+        if element == SELF:
+            continue
+        inner = _inner(kind, element)
+        if inner is None or inner is DEDUCED:
+            continue
+        new = _node(inner, node, live, kind, element)
+        if new is not node:
+            out = dict(fields) if out is None else out
+            out[element] = new
+    return fields if out is None else out
+
+
+def _inner(kind: Type, element: str) -> Type | None:
+    """The type of what an element leads to; None where the schema knows nothing like that."""
+    if kind.__class__ is MapType and element[0] == "f":
+        name = element[2:]
+        field = kind.fields.get(name)
+        return field.type if field is not None else kind.values
+    if kind.__class__ is ListType and element[0] in "kv":
+        return kind.item
+    return None
+
+
+def _node(inner: Type, node: FieldSet, live: Any, kind: Type, element: str) -> FieldSet:
+    if inner is LEAF:
+        return MEMBER if node else node
+    value = _value(kind, live, element)
+    if node:
+        return reconcile(inner, node, value)
+    owned = field_set(inner, value) if value else EMPTY
+    return {SELF: MEMBER, **owned} if owned else node
+
+
+def _value(kind: Type, live: Any, element: str) -> Any:
+    if kind.__class__ is MapType:
+        return live.get(element[2:]) if live.__class__ is dict else None
+    if isinstance(kind, ListType) and live.__class__ is list:
+        for item in live:
+            if kind.element_of(item) == element:
+                return item
+    return None

@@ -1,0 +1,223 @@
+"""The rules of ownership: what an update and an apply mean for the managers of an object.
+
+In: the live and the new object or config, the table of managers, who writes. Out: the new table,
+and for an apply the merged object. Pure; how objects look in other versions is asked of `Versions`.
+
+Update: whoever gives a field a new value owns it, everybody else loses it; what is removed is
+owned by nobody. Apply: the applier owns exactly its config; what it owned before and left out goes,
+unless somebody else owns it; values that others own are conflicts, or taken by force.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from kapiserver.api.apply.compare import Comparison, compare
+from kapiserver.api.apply.conflicts import Conflicted, conflicts_of
+from kapiserver.api.apply.extract import field_set
+from kapiserver.api.apply.managers import Identity, Managers, Owner
+from kapiserver.api.apply.merge import merge
+from kapiserver.api.apply.reconcile import reconcile
+from kapiserver.api.apply.remove import remove, with_named_fields
+from kapiserver.api.apply.sets import (
+    EMPTY,
+    FieldSet,
+    difference,
+    intersection,
+    union,
+    without_trees,
+)
+from kapiserver.api.apply.types import Type
+from kapiserver.resources.definition import Object
+
+
+class UnknownVersion(Exception):
+    """No such version of this kind (any more): its managers are forgotten."""
+
+
+class Versions(Protocol):
+    """The versions of one kind. UnknownVersion from any method."""
+
+    def type_of(self, api_version: str) -> Type: ...
+
+    def convert(self, obj: Object, source: str, target: str) -> Object:
+        """An object in another version; `obj` itself if they are the same. Changes nothing."""
+        ...
+
+    def ignored(self, api_version: str) -> FieldSet:
+        """Whole trees that this way of writing cannot change."""
+        ...
+
+
+class Applied(NamedTuple):
+    merged: Object
+    managers: Managers
+
+
+def update(
+    versions: Versions, live: Object, new: Object, version: str, managers: Managers, who: Identity
+) -> tuple[Managers, FieldSet]:
+    """The table after an update, and what the update gave new values to.
+
+    `who` must not be in the table: the caller merges its gains with what it had.
+    """
+    comparison = compare(versions.type_of(version), live, new)
+    if comparison.same:
+        return managers, EMPTY
+    out = _reconciled(versions, live, version, managers)
+    out = _settle(versions, live, new, version, out, None, comparison, force=True)
+    gained = without_trees(comparison.changed(), versions.ignored(version))
+    return out, gained
+
+
+def apply(
+    versions: Versions,
+    live: Object,
+    config: Object,
+    version: str,
+    managers: Managers,
+    who: Identity,
+    *,
+    force: bool,
+) -> Applied:
+    """The merged object and the table. Raises Conflicted. Times are the caller's."""
+    kind = versions.type_of(version)
+    table = _reconciled(versions, live, version, managers)
+    merged = merge(kind, live, config)
+    last = table.get(who)
+    fields = field_set(kind, config, strict=True)
+    fields = without_trees(fields, versions.ignored(version))
+    table = dict(table)
+    table[who] = Owner(fields, version, last.time if last is not None else "")
+    if last is not None:
+        merged = _pruned(versions, merged, version, table, last)
+    comparison = compare(kind, live, merged)
+    table = _settle(versions, live, merged, version, table, who, comparison, force=force)
+    return Applied(merged, {m: owner for m, owner in table.items() if owner.fields})
+
+
+def _reconciled(versions: Versions, live: Object, version: str, managers: Managers) -> Managers:
+    """Every set as today's schema has it; managers of unknown versions are left out."""
+    out: Managers = {}
+    seen: dict[str, tuple[Type, Object]] = {}
+    for manager, owner in managers.items():
+        known = seen.get(owner.api_version)
+        if known is None:
+            try:
+                kind = versions.type_of(owner.api_version)
+                known = kind, versions.convert(live, version, owner.api_version)
+            except UnknownVersion:
+                continue
+            seen[owner.api_version] = known
+        fields = reconcile(known[0], owner.fields, known[1])
+        out[manager] = owner if fields is owner.fields else owner._replace(fields=fields)
+    return out
+
+
+def _settle(
+    versions: Versions,
+    live: Object,
+    new: Object,
+    version: str,
+    managers: Managers,
+    who: Identity | None,
+    comparison: Comparison,
+    *,
+    force: bool,
+) -> Managers:
+    """Everybody but `who` loses what got a new value or went away. Raises Conflicted."""
+    by_version = {version: comparison.without(versions.ignored(version))}
+    out: Managers = {}
+    conflicts: dict[Identity, FieldSet] = {}
+    for manager, owner in managers.items():
+        if manager == who:
+            out[manager] = owner
+            continue
+        seen = by_version.get(owner.api_version)
+        if seen is None:
+            seen = _compare_in(versions, live, new, version, owner.api_version)
+            by_version[owner.api_version] = seen
+        fields = owner.fields
+        lost = intersection(fields, seen.changed())
+        if lost:
+            conflicts[manager] = lost
+            fields = difference(fields, lost)
+        fields = difference(fields, seen.removed)
+        if fields is owner.fields:
+            out[manager] = owner
+        elif fields:
+            out[manager] = owner._replace(fields=fields)
+    if conflicts and not force:
+        raise Conflicted(conflicts_of(conflicts))
+    return out
+
+
+def _compare_in(
+    versions: Versions, live: Object, new: Object, version: str, other: str
+) -> Comparison:
+    left = versions.convert(live, version, other)
+    right = versions.convert(new, version, other)
+    return compare(versions.type_of(other), left, right).without(versions.ignored(other))
+
+
+def _pruned(
+    versions: Versions, merged: Object, version: str, managers: Managers, last: Owner
+) -> Object:
+    """Without what the applier owned last time and nobody owns now.
+
+    Taking everything out that it owned may take more: what is in it and belongs to others, or to
+    nobody. Those are put back, in this order.
+    """
+    if not last.fields:
+        return merged
+    own = last.api_version
+    try:
+        kind = versions.type_of(own)
+        everything = versions.convert(merged, version, own)
+    except UnknownVersion:
+        return merged
+    dropped = with_named_fields(kind, last.fields)
+    if not _loses(kind, everything, dropped, managers, own):
+        return merged
+    pruned: Any = remove(kind, everything, dropped) or {}
+    pruned = _with_owned(versions, everything, pruned, own, managers)
+    before = with_named_fields(kind, field_set(kind, everything))
+    after = with_named_fields(kind, field_set(kind, pruned))
+    gone = intersection(difference(before, after), dropped)
+    pruned = remove(kind, everything, gone) or {}
+    pruned.update((name, everything[name]) for name in ("apiVersion", "kind") if name in everything)
+    return versions.convert(pruned, own, version)
+
+
+def _loses(kind: Type, everything: Object, dropped: FieldSet, managers: Managers, own: str) -> bool:
+    """Whether anything that was owned has no owner left; most applies drop nothing."""
+    owned = EMPTY
+    for owner in managers.values():
+        if owner.api_version == own:
+            owned = union(owned, owner.fields)
+    return bool(difference(dropped, with_named_fields(kind, owned)))
+
+
+def _with_owned(
+    versions: Versions, everything: Object, pruned: Object, own: str, managers: Managers
+) -> Object:
+    """What managers own (the applier's new config too) is put back, version by version."""
+    owned: dict[str, FieldSet] = {own: EMPTY}
+    for owner in managers.values():
+        owned[owner.api_version] = union(owned.get(owner.api_version, EMPTY), owner.fields)
+    at = own
+    for api_version, fields in owned.items():
+        try:
+            kind = versions.type_of(api_version)
+            everything = versions.convert(everything, at, api_version)
+            pruned = versions.convert(pruned, at, api_version)
+        except UnknownVersion:
+            continue
+        at = api_version
+        before = with_named_fields(kind, field_set(kind, everything))
+        after = with_named_fields(kind, field_set(kind, pruned))
+        kept = union(after, with_named_fields(kind, fields))
+        pruned = remove(kind, everything, difference(before, kept)) or {}
+        if at != own:
+            pruned["apiVersion"] = everything.get("apiVersion", api_version)
+    return versions.convert(pruned, at, own)

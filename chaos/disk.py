@@ -1,10 +1,12 @@
-"""A disk that is slow, full, or loses power: what a node run by `python -m chaos.node` writes to.
+"""A disk that is slow, full, loses power, or lies: what a node run by `python -m chaos.node` writes to.
 
 In: raftstore's own disk, and a control file that the harness rewrites while the node runs. Out:
-the same disk with three faults. Slow: each sync takes longer. Full: after so many bytes a write is
+the same disk with four faults. Slow: each sync takes longer. Full: after so many bytes a write is
 cut short and fails with ENOSPC. Power loss: at the next sync of the log the process dies, and of
 the bytes written since the last one only some sectors are on disk. Only unsynced bytes are ever
-lost: what `fdatasync` returned for stays.
+lost: what `fdatasync` returned for stays. Lying is the exception, and no node has to survive it:
+syncs of the log return at once, and a power loss takes all that was written since the lying began.
+It is there to show that the harness sees it.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Control:
         self.slow = (0.0, 0.0)
         self.space: int | None = None
         self.power_loss = False
+        self.lie = False
         self.random = random.Random()
 
     def look(self) -> None:
@@ -45,6 +48,7 @@ class Control:
         self.slow = (low, high)
         self.space = wishes.get("space")
         self.power_loss = wishes.get("powerLoss", False)
+        self.lie = wishes.get("lie", False)
         self.random = random.Random(wishes.get("seed", 0))
 
 
@@ -54,10 +58,11 @@ def write_control(
     slow: tuple[float, float] = (0.0, 0.0),
     space: int | None = None,
     power_loss: bool = False,
+    lie: bool = False,
     seed: int = 0,
 ) -> None:
     """Replace the control file; a running node takes it up at its next write or sync."""
-    wishes = {"slow": slow, "space": space, "powerLoss": power_loss, "seed": seed}
+    wishes = {"slow": slow, "space": space, "powerLoss": power_loss, "lie": lie, "seed": seed}
     temporary = path.with_suffix(".new")
     temporary.write_bytes(orjson.dumps(wishes))
     temporary.rename(path)
@@ -98,6 +103,8 @@ class FaultyFile(RealFile):
         control.look()
         if control.power_loss and self._is_log and self._replaced:
             self._lose_power()
+        if control.lie and self._is_log:
+            return
         if control.slow[1]:
             time.sleep(control.random.uniform(*control.slow))
         super().fdatasync()
@@ -105,7 +112,7 @@ class FaultyFile(RealFile):
 
     def _lose_power(self) -> None:
         """Take back a random part of what was not synced, sector by sector, and die."""
-        chance = self.control.random.choice((0.0, 0.5, 1.0))
+        chance = 0.0 if self.control.lie else self.control.random.choice((0.0, 0.5, 1.0))
         for offset, old, length in reversed(self._replaced):
             old = old.ljust(length, b"\0")
             for start in range(offset - offset % SECTOR, offset + length, SECTOR):

@@ -54,23 +54,37 @@ async def power_loss_everywhere(scene: Scene) -> None:
     """All nodes die in the middle of a sync, each with a torn tail of its own."""
     nodes = list(scene.cluster.nodes.values())
     async with scene.fault("torn logs", "all", "power loss of every node in a sync"):
-        for node in nodes:
-            _pull_plug(scene, node)
-        # without a quorum nothing may be left to sync: the last ones just lose power
-        with trio.move_on_after(2.0):
-            for node in nodes:
-                await node.ended(END_SECONDS)
-        for node in nodes:
-            node.kill()
-            node.heal_disk()
-            node.start()
-        for node in nodes:
-            await scene.cluster.wait_ready(node)
+        await _power_loss_of(scene, nodes)
 
 
-def _pull_plug(scene: Scene, node: Node) -> None:
+async def lying_disks(scene: Scene) -> None:
+    """All disks only say that they synced, then all nodes lose power: nothing can survive that."""
+    nodes = list(scene.cluster.nodes.values())
+    async with scene.fault("lying disks", "all", "syncs do nothing, then power loss everywhere"):
+        for node in nodes:
+            write_control(node.control, lie=True)
+        await scene.wait()
+        await _power_loss_of(scene, nodes, lie=True)
+
+
+def _pull_plug(scene: Scene, node: Node, *, lie: bool = False) -> None:
     node.may_end = True
-    write_control(node.control, power_loss=True, seed=scene.random.randrange(1 << 30))
+    write_control(node.control, power_loss=True, lie=lie, seed=scene.random.randrange(1 << 30))
+
+
+async def _power_loss_of(scene: Scene, nodes: list[Node], *, lie: bool = False) -> None:
+    for node in nodes:
+        _pull_plug(scene, node, lie=lie)
+    # without a quorum nothing may be left to sync: the last ones just lose power
+    with trio.move_on_after(2.0):
+        for node in nodes:
+            await node.ended(END_SECONDS)
+    for node in nodes:
+        node.kill()
+        node.heal_disk()
+        node.start()
+    for node in nodes:
+        await scene.cluster.wait_ready(node)
 
 
 async def _must_end(node: Node) -> None:

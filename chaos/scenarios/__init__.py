@@ -10,11 +10,13 @@ from chaos.faults.scene import FaultFunction
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One fault after another, drawn from `faults`; never two at a time, unless a fault says so."""
+    """One fault after another, drawn from `faults`. One that is not `survivable` breaks promises
+    on purpose, to show that it is noticed; `all` leaves it out."""
 
     name: str
     summary: str
     faults: tuple[FaultFunction, ...]
+    survivable: bool = True
 
 
 _ALL: tuple[FaultFunction, ...] = (
@@ -68,5 +70,11 @@ SCENARIOS: dict[str, Scenario] = {
             (membership.replace,),
         ),
         Scenario("mixed", "everything, in any order", _ALL),
+        Scenario(
+            "lying-disks",
+            "disks that do not sync, and power losses: has to end with violations",
+            (disk.lying_disks,),
+            survivable=False,
+        ),
     )
 }

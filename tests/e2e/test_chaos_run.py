@@ -22,3 +22,14 @@ def test_a_short_run_with_a_kill_keeps_every_promise_and_leaves_a_report(tmp_pat
     (history,) = out.glob("*/history.jsonl")
     again = [sys.executable, "-m", "chaos", "check", str(history)]
     assert subprocess.run(again, timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_run_on_disks_that_lie_ends_with_violations(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "chaos", "run", "lying-disks", "--minutes", "0.15"]
+    command += ["--seed", "7", "--out", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "VIOLATED" in result.stdout
+    assert "lost-write" in result.stdout or "stale-read" in result.stdout
+    assert list(tmp_path.glob("*/cluster/node-1/node.log"))

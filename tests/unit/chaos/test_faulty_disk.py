@@ -63,3 +63,23 @@ def test_a_power_loss_kills_the_process_and_keeps_what_was_synced(
     for start in range(2 * SECTOR, len(data), SECTOR):
         before = b"A" if start < 4 * SECTOR else b"\0"
         assert data[start : start + SECTOR] in (b"B" * SECTOR, before * SECTOR)
+
+
+def test_a_lying_disk_loses_what_it_said_was_synced(tmp_path: Path) -> None:
+    disk, control = make(tmp_path)
+    path = f"{tmp_path}/wal/a"
+    child = os.fork()
+    if child == 0:
+        file = disk.open(path, create=True)
+        file.pwrite(b"honest", 0)
+        file.fdatasync()
+        write_control(control, lie=True)
+        for _ in range(3):
+            file.pwrite(b"a lie!", 0)
+            file.fdatasync()
+        write_control(control, lie=True, power_loss=True)
+        file.fdatasync()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert Path(path).read_bytes() == b"honest"

@@ -1,4 +1,4 @@
-"""A disk that is slow, full, loses power, or lies: what a node run by `python -m chaos.node` writes to.
+"""A disk that is slow, full, loses power, or lies: what a node under test writes to.
 
 In: raftstore's own disk, and a control file that the harness rewrites while the node runs. Out:
 the same disk with four faults. Slow: each sync takes longer. Full: after so many bytes a write is

@@ -25,6 +25,7 @@ ACTIONS: tuple[tuple[Action, int], ...] = (
     ("delete", 5),
     ("list", 8),
 )
+BLIND_CREATE = 0.1  # how often a key that is known to be there is created all the same
 PAUSE_SECONDS = 0.02  # between two operations of one client, on average
 RETRY_SECONDS = 0.2  # after a node could not be reached
 LEAVE = 0.3  # how often a writer leaves a node that failed it
@@ -64,6 +65,8 @@ class Writer:
         guard = self._known.get(key)
         if action == "get" or guard is None:
             return await self._session.run("get", key)
+        if action == "create" and guard and self._random.random() > BLIND_CREATE:
+            action = "update"
         if action == "create" or guard == 0:
             return await self._session.run("create", key)
         return await self._session.run(action, key, guard=guard)

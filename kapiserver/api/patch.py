@@ -1,6 +1,6 @@
 """PATCH: the Content-Type says how the body is to be read; conflicts are retried on fresh objects.
 
-Server-side apply has its content type reserved here and answers 415 until it exists.
+Server-side apply is PATCH too, with a content type of its own: see `apply`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from kapiserver.api.answers import object_answer
+from kapiserver.api.apply.verb import apply, is_apply
 from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
 from kapiserver.api.call import Call
 from kapiserver.api.decoding import unknown_fields
@@ -35,7 +36,6 @@ from kapiserver.errors import (
     BadRequest,
     Invalid,
     RequestEntityTooLarge,
-    UnsupportedMediaType,
 )
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
@@ -54,6 +54,8 @@ class UnprocessablePatch(ApiError):
 
 
 async def patch(call: Call) -> Response:
+    if is_apply(call):
+        return await apply(call)
     output = output_of(call.context)
     build, options = await read_patch(call)
     try:
@@ -67,10 +69,10 @@ async def read_patch(call: Call) -> tuple[Build, WriteOptions]:
     """The patch in the body as a function on the served version of the object."""
     options = write_options(call.context.query, "PatchOptions")
     body = await _read_body(call, options)
-    apply = _application(call, body.content_type)
+    change = _application(call, body.content_type)
 
     def build(current: Object) -> Object:
-        patched = apply(current, orjson.loads(body.text))
+        patched = change(current, orjson.loads(body.text))
         return _checked(call, patched, options.field_validation, body.duplicates)
 
     return build, options
@@ -96,11 +98,6 @@ async def _read_body(call: Call, options: WriteOptions) -> _Body:
     content_type = media_type(request.header(b"content-type"))
     if content_type not in PATCH_TYPES:
         raise unsupported(PATCH_TYPES)
-    if content_type == APPLY_PATCH:
-        raise UnsupportedMediaType(
-            "server-side apply is not available on this server - accepted media types include: "
-            + ", ".join(PATCH_TYPES[:-1])
-        )
     text = await request.body(BODY_LIMIT)
     try:
         parsed = parse_body(text, JSON, strict=options.field_validation != IGNORE)

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from kapiserver.api import metadata as meta
+from kapiserver.api.apply.verb import apply_scale, is_apply
 from kapiserver.api.binding import read_small_object
 from kapiserver.api.call import Call
 from kapiserver.api.options import WriteOptions, write_options
@@ -33,6 +34,12 @@ async def scale(call: Call) -> Response:
         sent = await read_small_object(call, "Scale")
         meta.match_name(sent["metadata"], call.name)
         return await _write(call, options, lambda obj: _with_scale(call, obj, sent))
+    if is_apply(call):
+        try:
+            stored = await apply_scale(call)
+        except AbsentError:
+            raise call.not_found() from None
+        return respond_json(scale_of(stored.decoded()), call.context)
     options = write_options(call.context.query, "PatchOptions")
     apply = await parse_plain_patch(call, options)
     return await _write(call, options, lambda obj: _with_scale(call, obj, apply(scale_of(obj))))

@@ -59,7 +59,7 @@ class Scope:
         self._objects = objects
         self._schemas = schemas
         self._messages = messages
-        self._field_types = field_types
+        self.field_types = field_types
         self._registry = registry
         self._field_managers: dict[str, FieldManager] = {}
         stored_group = (
@@ -109,7 +109,7 @@ class Scope:
         found = self._field_managers.get(subresource)
         if found is None:
             found = self._field_managers[subresource] = FieldManager(
-                self.definition, self.version, subresource, self._field_types, self._registry
+                self.definition, self.version, subresource, self.field_types, self._registry
             )
         return found
 

@@ -16,10 +16,13 @@ from kapiserver.api.apply.managers import from_user_agent
 from kapiserver.api.call import Call
 from kapiserver.api.metadata import metadata_of, timestamp
 from kapiserver.api.options import WriteOptions
+from kapiserver.errors import BadRequest
 from kapiserver.resources.definition import Object
 
 # The server's own writes, as clients know them from upstream.
 SERVER = "kube-apiserver"
+
+_TOO_DEEP = "exceeded max depth"
 
 
 @lru_cache(512)
@@ -39,7 +42,10 @@ def track_create(call: Call, obj: Object, options: WriteOptions) -> None:
     """`obj`: a new object in the stored version, defaulted."""
     manager = call.scope.field_manager(call.subresource)
     served = _served(call, obj)
-    manager.created(served, writer_of(call, options), timestamp())
+    try:
+        manager.created(served, writer_of(call, options), timestamp())
+    except RecursionError as error:
+        raise BadRequest(_TOO_DEEP) from error
     _take(obj, served)
 
 
@@ -47,7 +53,10 @@ def track_update(call: Call, old: Object, new: Object, options: WriteOptions) ->
     """`old`, `new`: objects in the stored version; `new` is defaulted."""
     manager = call.scope.field_manager(call.subresource)
     served = _served(call, new)
-    manager.updated(_served(call, old), served, writer_of(call, options), timestamp())
+    try:
+        manager.updated(_served(call, old), served, writer_of(call, options), timestamp())
+    except RecursionError as error:
+        raise BadRequest(_TOO_DEEP) from error
     _take(new, served)
 
 

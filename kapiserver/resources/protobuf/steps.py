@@ -98,7 +98,10 @@ def values(name: str, read: Read) -> Step:
 
     def step(data: bytes, at: int, out: Object) -> int:
         at, stop = length(data, at)
-        out.setdefault(name, []).append(read(data, at, stop))
+        items = out.get(name)
+        if items is None:
+            items = out[name] = []
+        items.append(read(data, at, stop))
         return stop
 
     return step

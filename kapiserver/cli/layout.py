@@ -58,6 +58,15 @@ class LocalNode:
         return self.directory / "data"
 
     @property
+    def has_data(self) -> bool:
+        return (self.data_path / "meta").exists()
+
+    @property
+    def formed_mark(self) -> Path:
+        """See kapiserver/server/amnesia.py."""
+        return self.directory / "data.formed"
+
+    @property
     def peer_address(self) -> str:
         return f"{HOST}:{self.peer_port}"
 

@@ -91,7 +91,9 @@ async def _up(cluster: layout.LocalCluster, idle: list[layout.LocalNode], detach
         running = len(cluster.nodes) - len(idle)
         if running:
             print(f"{running} of {len(cluster.nodes)} nodes are running already", flush=True)
-        lost = [node for node in idle if cluster.formed and not node.data_path.exists()]
+        lost = [node for node in idle if cluster.formed and not node.has_data]
+        for node in lost:
+            node.formed_mark.unlink(missing_ok=True)  # it comes back as a new member
         processes = {node.name: start(node, joins=node in lost) for node in idle}
         interrupted = False
         async with trio.open_nursery() as nursery:

@@ -35,7 +35,7 @@ from kapiserver.pipeline.dispatcher import PipelineDispatcher
 from kapiserver.request import Response
 from kapiserver.resources.registry import builtin_registry
 from kapiserver.resources.schema import SchemaSet
-from kapiserver.server import settings
+from kapiserver.server import amnesia, settings
 from kapiserver.server.settings import StartError
 from kapiserver.storage import Storage
 from raftstore import Store, open_store
@@ -62,6 +62,7 @@ async def run_node(
     try:
         join_desk = JoinDesk(settings.authority_of(config))
         store_config = settings.store_config(config, join_desk)
+        amnesia.check(config.data_dir)
         try:
             os.makedirs(config.data_dir, mode=0o700, exist_ok=True)
         except OSError as error:
@@ -171,6 +172,7 @@ class Node:
         """Wait for a leader, make what every cluster has, then start the controllers."""
         await self._until_current()
         await ensure_namespaces(self.services)
+        amnesia.remember(self._config.data_dir)
         self._ready = True
         # What was loaded stays: the collector need not look at it again.
         gc.collect()

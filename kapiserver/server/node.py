@@ -11,13 +11,15 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import trio
 
+from kapiserver.api.call import Services
 from kapiserver.api.health import Health
 from kapiserver.api.openapi import OpenAPI
+from kapiserver.api.paths import WaitingPathHandler
 from kapiserver.api.scope import Scopes
 from kapiserver.authz.authorizer import AuthorizerChain, default_authorizers
 from kapiserver.cluster.admin import Admin
@@ -46,11 +48,19 @@ log = logging.getLogger(__name__)
 # Collections of the youngest generation are cheap; the older ones hold the loop, so they are rare.
 GC_THRESHOLDS = (20_000, 20, 50)
 
+# Paths (by first segment) that only a program which embeds the node serves, such as a test server.
+MorePaths = Callable[[Services], Mapping[str, WaitingPathHandler]]
+
+
+def no_more_paths(_: Services) -> Mapping[str, WaitingPathHandler]:
+    return {}
+
 
 async def run_node(
     config: ServerConfig,
     *,
     shutdown: trio.Event,
+    more_paths: MorePaths = no_more_paths,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run until `shutdown` is set; started with the node's URL when it is ready.
@@ -69,7 +79,7 @@ async def run_node(
             raise StartError(f"--data-dir: {config.data_dir}: {error.strerror}") from error
         async with open_store(store_config) as store:
             join_desk.open(store)
-            await Node(config, store).run(sockets, shutdown, task_status)
+            await Node(config, store, more_paths).run(sockets, shutdown, task_status)
     finally:
         for sock in sockets:
             sock.close()
@@ -87,7 +97,7 @@ def _bind(config: ServerConfig) -> list[socket.socket]:
 class Node:
     """The parts above the store."""
 
-    def __init__(self, config: ServerConfig, store: Store) -> None:
+    def __init__(self, config: ServerConfig, store: Store, more_paths: MorePaths) -> None:
         self._config = config
         self._store = store
         self.storage = Storage(store)
@@ -101,9 +111,9 @@ class Node:
         self._openapi = OpenAPI(registry, schemas)
         self._ready = False
         self._stopping = False
-        self.dispatcher = self._make_dispatcher()
+        self.dispatcher = self._make_dispatcher(more_paths)
 
-    def _make_dispatcher(self) -> PipelineDispatcher:
+    def _make_dispatcher(self, more_paths: MorePaths) -> PipelineDispatcher:
         health = Health()
         health.add("raft-leader", self._leader_problem)
         health.add("poststarthook/bootstrap", lambda: "" if self._ready else "not finished")
@@ -123,7 +133,10 @@ class Node:
             health=health,
             observers=[requests],
             more_paths={"openapi": self._openapi_answer, "metrics": metrics.respond},
-            waiting_paths={"kapi": lambda context: admin.respond(context.request)},
+            waiting_paths={
+                "kapi": lambda context: admin.respond(context.request),
+                **more_paths(self.services),
+            },
         )
 
     def _openapi_answer(self, context: RequestContext) -> Response | None:

@@ -9,6 +9,7 @@ import argparse
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from chaos.run import run_scenario
 from chaos.scenarios import SCENARIOS, Scenario
 
 DEFAULT_OUT = "chaos-out"
-SHOWN = 10
+SHOWN_PER_RULE = 2
 LINE_SECONDS = 5.0
 
 
@@ -142,12 +143,17 @@ def _print_verdict(verdict: Verdict) -> None:
     if verdict.good:
         print("   GOOD: every promise was kept", flush=True)
         return
-    print(f"   VIOLATED: {len(verdict.violations)} findings")
-    for violation in verdict.violations[:SHOWN]:
-        for number, text in enumerate(violation.lines()):
-            print(("   - " if number == 0 else "       ") + text)
-    if len(verdict.violations) > SHOWN:
-        print(f"   … and {len(verdict.violations) - SHOWN} more: see the report")
+    rules = Counter(violation.rule for violation in verdict.violations)
+    total = ", ".join(f"{rule} ({count})" for rule, count in rules.items())
+    print(f"   VIOLATED: {total}")
+    shown: Counter[str] = Counter()
+    for violation in verdict.violations:
+        shown[violation.rule] += 1
+        if shown[violation.rule] <= SHOWN_PER_RULE:
+            for number, text in enumerate(violation.lines()):
+                print(("   - " if number == 0 else "       ") + text)
+    if len(verdict.violations) > sum(min(count, SHOWN_PER_RULE) for count in rules.values()):
+        print("   … the report shows more")
     sys.stdout.flush()
 
 

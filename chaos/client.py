@@ -36,6 +36,11 @@ class _Answer:
         self.on_body = on_body
         self.headers_done = False
         self.complete = False
+        self.keep_alive = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"connection" and value.lower() == b"close":
+            self.keep_alive = False
 
     def on_headers_complete(self) -> None:
         self.headers_done = True
@@ -68,7 +73,7 @@ class Client:
         except trio.TooSlowError as error:
             await self.close()
             raise Lost(f"no answer within {timeout:.0f} s") from error
-        if not parser.should_keep_alive():
+        if not answer.keep_alive:
             await self.close()
         return parser.get_status_code(), b"".join(data)
 

@@ -129,8 +129,9 @@ class _Builder:
             candidates.sort(key=lambda op: (op.outcome != "ok", op.invoke))
 
     def report(self, rule: str, summary: str, evidence: Iterable[Record]) -> None:
+        short = [record.brief() if isinstance(record, Op) else record for record in evidence]
         self.chain.violations.append(
-            Violation(rule, self.records.key, summary, tuple(dict.fromkeys(evidence)))
+            Violation(rule, self.records.key, summary, tuple(dict.fromkeys(short)))
         )
 
     def build(self) -> None:
@@ -156,16 +157,19 @@ class _Builder:
         """What was seen at each revision; everybody must have seen the same."""
         versions: dict[int, Sighting] = {}
         revisions: dict[str, Sighting] = {}
+        told: set[int | str] = set()  # each revision and each write is reported once
         for seen in self.records.sightings:
             first = versions.setdefault(seen.revision, seen)
-            if first.write != seen.write:
+            if first.write != seen.write and seen.revision not in told:
+                told.add(seen.revision)
                 self.report(
                     "one-revision-two-values",
                     f"at revision {seen.revision} one saw {first.write}, another {seen.write}",
                     (first.record, seen.record),
                 )
             first = revisions.setdefault(seen.write, seen)
-            if first.revision != seen.revision:
+            if first.revision != seen.revision and seen.write not in told:
+                told.add(seen.write)
                 self.report(
                     "applied-twice",
                     f"write {seen.write} made revisions {first.revision} and {seen.revision}",
@@ -209,17 +213,17 @@ class _Builder:
             if self.deletes.get(last.revision):
                 self._push(False, 0, self.deletes[last.revision][0])
             else:
-                text = f"created at {seen.revision} while revision {last.revision} "
+                text = f"created as {seen.revision} though nobody had deleted {last.revision}"
                 self._lost(last, op, text)
         elif op is not None and op.action == "update" and last.revision != op.guard:
-            where = f"revision {last.revision}" if last.present else "absent"
-            text = f"replaced {op.guard} at {seen.revision} while it was {where} "
+            was = f"at {last.revision}" if last.present else "deleted"
+            text = f"{seen.revision} replaced {op.guard} though the object was {was} by then"
             self._lost(last, op, text)
         self._push(True, seen.revision, op)
 
     def _lost(self, last: State, op: Op, text: str) -> None:
         evidence = [op] if last.made_by is None else [last.made_by, op]
-        self.report("lost-update", text + "had not been deleted or replaced", evidence)
+        self.report("lost-update", text, evidence)
 
     def _check_deletes(self) -> None:
         """Every acknowledged delete must have ended the version that it was guarded by."""

@@ -5,6 +5,7 @@ In: a history and its verdict. Out: one HTML file that needs nothing else, and n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -50,9 +51,9 @@ def _verdict(history: History, verdict: Verdict) -> Iterable[str]:
     if verdict.good:
         kind, mark, text = "good", "✓", "Every promise was kept"
     else:
-        rules = sorted({violation.rule for violation in verdict.violations})
+        rules = Counter(violation.rule for violation in verdict.violations)
         kind, mark = "bad", "✗"
-        text = f"{len(verdict.violations)} violations: {', '.join(rules)}"
+        text = "Violated: " + ", ".join(f"{rule} ({count})" for rule, count in rules.items())
     yield (
         f'<header class="verdict {kind}"><span class="mark">{mark}</span><div>'
         f"<h1>{escape(text)}</h1><p>Scenario <b>{escape(header.scenario)}</b>, seed {header.seed}, "

@@ -79,11 +79,11 @@ class Session:
             outcome, why = "unknown" if action in WRITES else "fail", str(error)
         complete = recorder.now()
         if status and status >= 400:
-            outcome, why = _refusal(action, status, answer)
+            outcome, why = classify(action, status, answer)
         revision, seen = 0, ""
         items: tuple[tuple[str, int, str], ...] = ()
         if outcome == "ok" and status < 400:
-            revision, seen, items = _content(action, answer)
+            revision, seen, items = content(action, answer)
         elif status == 404 and action == "get":
             outcome, why = "ok", ""
         op = Op(
@@ -107,7 +107,7 @@ class Session:
         return op
 
 
-def _refusal(action: str, status: int, answer: bytes) -> tuple[Outcome, str]:
+def classify(action: str, status: int, answer: bytes) -> tuple[Outcome, str]:
     try:
         document = orjson.loads(answer)
         reason, message = document.get("reason", ""), document.get("message", "")
@@ -124,7 +124,7 @@ def _refusal(action: str, status: int, answer: bytes) -> tuple[Outcome, str]:
     return "fail", f"{status} {message}"
 
 
-def _content(action: str, answer: bytes) -> tuple[int, str, tuple[tuple[str, int, str], ...]]:
+def content(action: str, answer: bytes) -> tuple[int, str, tuple[tuple[str, int, str], ...]]:
     """(revision, write id, items) of a good answer; an answer that is not understood is a bug
     of the server, and is recorded as revision -1, which no check lets pass."""
     try:

@@ -21,7 +21,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("request", "pki"),
     ("storage",),
     ("resources",),
-    ("pipeline", "authn", "authz", "audit", "flowcontrol", "admission", "api"),
+    ("pipeline", "authn", "authz", "audit", "admission", "api"),
     ("controllers", "cluster", "metrics"),
     ("http",),
     ("server",),

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 
 def last_segment(cluster: Cluster, node: int) -> Path:
-    return sorted((cluster.node_directory(node) / "data" / "wal").iterdir())[-1]
+    return sorted((cluster.node_directory(node) / "data" / "wal").glob("wal-*.log"))[-1]
 
 
 def end_of_data(segment: Path) -> int:

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import trio
 
 from chaos.checker import Verdict, judge
-from chaos.cluster import Cluster, ClusterError
+from chaos.cluster import Cluster, ClusterError, only
 from chaos.history import HistoryError, load
 from chaos.monitor import Monitor
 from chaos.recorder import Recorder
 from chaos.report import write_report
-from chaos.run import run_scenario
+from chaos.run import Result, run_scenario
 from chaos.scenarios import SCENARIOS, Scenario
 
 DEFAULT_OUT = "chaos-out"
@@ -67,18 +68,15 @@ def _positive(text: str) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    try:
-        match arguments.command:
-            case "list":
-                return _list()
-            case "check":
-                return _check(arguments.history, arguments.report)
-            case "run":
-                return _run([SCENARIOS[arguments.scenario]], arguments)
-            case _:
-                return _run([s for s in SCENARIOS.values() if s.survivable], arguments)
-    except KeyboardInterrupt:
-        return 130
+    match arguments.command:
+        case "list":
+            return _list()
+        case "check":
+            return _check(arguments.history, arguments.report)
+        case "run":
+            return _run([SCENARIOS[arguments.scenario]], arguments)
+        case _:
+            return _run([s for s in SCENARIOS.values() if s.survivable], arguments)
 
 
 def _list() -> int:
@@ -120,12 +118,16 @@ def _run(scenarios: list[Scenario], arguments: argparse.Namespace) -> int:
             progress=line,
         )
         try:
-            result = trio.run(start)
+            result = trio.run(_until_signal, start)
         except ClusterError as error:
             line.end()
             print(f"chaos: {error}", file=sys.stderr)
             outcomes.append((scenario.name, "did not run", folder))
             continue
+        if result is None:
+            line.end()
+            print("chaos: interrupted; the nodes are stopped", file=sys.stderr)
+            return 130
         line.end()
         _print_verdict(result.verdict)
         print(f"   report  {folder / 'report.html'}\n   history {folder / 'history.jsonl'}")
@@ -135,6 +137,25 @@ def _run(scenarios: list[Scenario], arguments: argparse.Namespace) -> int:
         for name, outcome, folder in outcomes:
             print(f"{name:<12} {outcome:<12} {folder}")
     return 0 if all(outcome == "good" for _, outcome, _ in outcomes) else 1
+
+
+async def _until_signal(start: Callable[[], Awaitable[Result]]) -> Result | None:
+    """The run's result; None if SIGINT or SIGTERM came first. Either way no node is left over."""
+    result: Result | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+
+            async def watch_signals() -> None:
+                with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                    await anext(signals)
+                    nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch_signals)
+            result = await start()
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise only(group) from group
+    return result
 
 
 def _print_verdict(verdict: Verdict) -> None:

@@ -237,10 +237,10 @@ async def running_cluster(directory: Path, count: int = 3) -> AsyncIterator[Clus
                 cluster.kill_all()
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise _only(group) from group
+        raise only(group) from group
 
 
-def _only(error: BaseException) -> BaseException:
+def only(error: BaseException) -> BaseException:
     """What a group holds, if that is one error: nurseries wrap whatever passes through them."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]

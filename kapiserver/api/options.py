@@ -79,8 +79,11 @@ def write_options(query: Query, kind: str) -> WriteOptions:
     if len(manager.encode()) > FIELD_MANAGER_LIMIT:
         detail = f"may not be more than {FIELD_MANAGER_LIMIT} bytes"
         causes.append(Cause("FieldValueTooLong", f"Too long: {detail}", "fieldManager"))
-    elif not manager.isprintable():
-        causes.append(invalid("fieldManager", manager, "should only contain printable characters"))
+    for position, char in enumerate(manager):
+        if not char.isprintable():
+            at = len(manager[:position].encode())
+            detail = f"invalid character U+{ord(char):04X} (at position {at})"
+            causes.append(invalid("fieldManager", manager, detail))
     force = flag(query, "force")
     if force and kind == "PatchOptions":
         causes.append(forbidden("force", "may not be specified for non-apply patch"))

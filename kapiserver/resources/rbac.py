@@ -89,19 +89,19 @@ def _validate_binding(*, namespaced: bool) -> Validate:
         if not role.get("name"):
             found.append(required("roleRef.name"))
         for position, subject in enumerate(items(obj, "subjects")):
-            found += _check_subject(subject, f"subjects[{position}]")
+            found += _check_subject(subject, f"subjects[{position}]", namespaced=namespaced)
         return found
 
     return validate
 
 
-def _check_subject(subject: Object, here: str) -> list[Cause]:
+def _check_subject(subject: Object, here: str, *, namespaced: bool) -> list[Cause]:
     found: list[Cause] = []
     if not subject.get("name"):
         found.append(required(f"{here}.name"))
     kind = subject.get("kind")
     if kind == "ServiceAccount":
-        if not subject.get("namespace"):
+        if not namespaced and not subject.get("namespace"):
             found.append(required(f"{here}.namespace"))
         if subject.get("apiGroup"):
             found.append(not_supported(f"{here}.apiGroup", subject["apiGroup"], ("",)))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from kapiserver.api.apply.elements import SELF
 from kapiserver.api.apply.extract import added
+from kapiserver.api.apply.never import ownable
 from kapiserver.api.apply.sets import EMPTY, MEMBER, FieldSet, union, without_trees
 from kapiserver.api.apply.types import LEAF, ListType, MapType, Type
 from kapiserver.api.apply.zero import MISSING
@@ -30,10 +31,13 @@ class Comparison(NamedTuple):
         """What has a new value."""
         return union(self.modified, self.added)
 
+    def ownable(self) -> Comparison:
+        return Comparison(*(ownable(part) if part else part for part in self))
+
     def without(self, ignored: FieldSet) -> Comparison:
         if not ignored:
             return self
-        return Comparison(*(without_trees(part, ignored) for part in self))
+        return Comparison(*(without_trees(part, ignored) if part else part for part in self))
 
 
 SAME = Comparison()

@@ -24,9 +24,9 @@ from kapiserver.api.apply.managers import (
     encoded,
     identity,
     is_reset,
-    ownable,
     stored,
 )
+from kapiserver.api.apply.never import ownable
 from kapiserver.api.apply.sets import has, union, without_trees
 from kapiserver.api.apply.types import FieldTypes
 from kapiserver.api.apply.updater import Applied, apply, update
@@ -108,8 +108,7 @@ class FieldManager:
         now: str,
     ) -> None:
         me = self._identity(who, UPDATE)
-        table, gained = update(self._versions, live, new, self.api_version, managers, me)
-        gained = ownable(gained)
+        table, gained = update(self._versions, live, new, self.api_version, managers)
         if gained:
             table = dict(table)
             before = table.get(me)

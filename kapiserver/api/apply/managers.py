@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kapiserver.api.apply.sets import MEMBER, FieldsError, FieldSet, difference, parse, union
+from kapiserver.api.apply.sets import FieldsError, FieldSet, parse, union
 from kapiserver.api.apply.sets import in_order as ordered_set
 from kapiserver.api.go_text import quoted
 
@@ -158,29 +158,7 @@ def _order(manager: Identity, owner: Owner) -> tuple[str, str, str, str, str]:
     )
 
 
-# -- what is never owned, and who is forgotten ------------------------------------------------
-
-_METADATA = (
-    "name",
-    "namespace",
-    "creationTimestamp",
-    "selfLink",
-    "uid",
-    "clusterName",
-    "generation",
-    "managedFields",
-    "resourceVersion",
-)
-_NEVER_OWNED: FieldSet = {
-    "f:apiVersion": MEMBER,
-    "f:kind": MEMBER,
-    "f:metadata": {".": MEMBER, **{f"f:{name}": MEMBER for name in _METADATA}},
-}
-
-
-def ownable(fields: FieldSet) -> FieldSet:
-    """Without identity and bookkeeping."""
-    return difference(fields, _NEVER_OWNED)
+# -- who is forgotten --------------------------------------------------------------------------
 
 
 def capped(managers: Managers) -> Managers:

@@ -16,41 +16,38 @@ from kapiserver.api.apply.types import DEDUCED, LEAF, ListType, MapType, Type
 
 def reconcile(kind: Type, fields: FieldSet, live: Any) -> FieldSet:
     """The set for today's schema; the very same one if nothing changed."""
-    if kind is LEAF or kind is DEDUCED:
-        return fields
-    out: FieldSet | None = None
+    changed: FieldSet | None = None
     for element, node in fields.items():
-        if element == SELF:
-            continue
         inner = _inner(kind, element)
-        if inner is None or inner is DEDUCED:
+        if inner is LEAF:
+            if not node:
+                continue
+            new = MEMBER
+        elif inner is None or inner is DEDUCED:
             continue
-        new = _node(inner, node, live, kind, element)
+        else:
+            value = _value(kind, live, element)
+            if node:
+                new = reconcile(inner, node, value)
+            else:
+                owned = field_set(inner, value) if value else EMPTY
+                new = {SELF: MEMBER, **owned} if owned else node
         if new is not node:
-            out = dict(fields) if out is None else out
-            out[element] = new
-    return fields if out is None else out
+            changed = dict(fields) if changed is None else changed
+            changed[element] = new
+    return fields if changed is None else changed
 
 
 def _inner(kind: Type, element: str) -> Type | None:
     """The type of what an element leads to; None where the schema knows nothing like that."""
-    if kind.__class__ is MapType and element[0] == "f":
-        name = element[2:]
-        field = kind.fields.get(name)
-        return field.type if field is not None else kind.values
+    if kind.__class__ is MapType:
+        field = kind.fields.get(element[2:])
+        if field is not None:
+            return field.type
+        return kind.values if element[0] == "f" else None
     if kind.__class__ is ListType and element[0] in "kv":
         return kind.item
     return None
-
-
-def _node(inner: Type, node: FieldSet, live: Any, kind: Type, element: str) -> FieldSet:
-    if inner is LEAF:
-        return MEMBER if node else node
-    value = _value(kind, live, element)
-    if node:
-        return reconcile(inner, node, value)
-    owned = field_set(inner, value) if value else EMPTY
-    return {SELF: MEMBER, **owned} if owned else node
 
 
 def _value(kind: Type, live: Any, element: str) -> Any:

@@ -138,11 +138,9 @@ def below(fields: FieldSet, element: str) -> FieldSet:
 
 def in_order(fields: FieldSet) -> FieldSet:
     """The same set with its keys in the order in which upstream writes them."""
-    if len(fields) < 2:
-        return {key: in_order(node) if node else node for key, node in fields.items()}
     return {
-        key: in_order(fields[key]) if fields[key] else MEMBER
-        for key in sorted(fields, key=lambda key: ("", key) if key == SELF else ("f", key))
+        element: in_order(node) if (node := fields[element]) else MEMBER
+        for element in sorted(fields)
     }
 
 

@@ -55,13 +55,11 @@ class Applied(NamedTuple):
 
 
 def update(
-    versions: Versions, live: Object, new: Object, version: str, managers: Managers, who: Identity
+    versions: Versions, live: Object, new: Object, version: str, managers: Managers
 ) -> tuple[Managers, FieldSet]:
-    """The table after an update, and what the update gave new values to.
-
-    `who` must not be in the table: the caller merges its gains with what it had.
-    """
-    comparison = compare(versions.type_of(version), live, new)
+    """The table after an update, and what the update gave new values to (which the caller adds to
+    what the writer had before)."""
+    comparison = compare(versions.type_of(version), live, new).ownable()
     if comparison.same:
         return managers, EMPTY
     out = _reconciled(versions, live, version, managers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kapiserver.admission.chain import AdmissionChain
 from kapiserver.admission.chain import Attributes as AdmissionAttributes
+from kapiserver.api.companion import Companion
 from kapiserver.api.scope import Scope, Scopes
 from kapiserver.errors import NotFound
 from kapiserver.pipeline.context import RequestContext
@@ -17,11 +18,13 @@ from kapiserver.resources.definition import Object, WriteContext
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all calls share. `lifetimes`: seconds after which objects of a resource expire."""
+    """What all calls share. By resource: `lifetimes`, seconds after which its objects expire, and
+    `companions`, which are asked what is written together with its objects."""
 
     scopes: Scopes
     admission: AdmissionChain
     lifetimes: Mapping[str, int] = field(default_factory=dict)
+    companions: Mapping[str, Companion] = field(default_factory=dict)
 
 
 def internal_call(
@@ -61,6 +64,11 @@ class Call:
     @property
     def name(self) -> str:
         return self.context.info.name
+
+    @property
+    def companion(self) -> Companion | None:
+        """What is to be asked about what is written together with the objects of the scope."""
+        return self.services.companions.get(self.scope.definition.resource)
 
     def not_found(self, name: str | None = None) -> NotFound:
         return NotFound.of(self.scope.group, self.scope.resource, name or self.name)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import orjson
+
 from kapiserver.admission.chain import CREATE
 from kapiserver.api import metadata as meta
 from kapiserver.api.answers import object_answer
 from kapiserver.api.apply.tracking import check_admitted, entries_of, track_create
 from kapiserver.api.call import Call
 from kapiserver.api.checks import check_create
+from kapiserver.api.companion import CLAIM_ATTEMPTS
 from kapiserver.api.decoding import read_object
 from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.render import output_of
-from kapiserver.errors import AlreadyExists, BadRequest
+from kapiserver.errors import AlreadyExists, BadRequest, ServiceUnavailable
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.storage import GuardMoved, KeyExists, StoredObject
+from kapiserver.storage.together import NOTHING, Together
 
 # Enough for a million names under one prefix, as upstream has worked out.
 NAME_ATTEMPTS = 8
@@ -57,36 +61,61 @@ async def create_object(
     prefix = metadata.get("generateName", "")
     generating = bool(prefix) and not metadata.get("name")
     attempts = NAME_ATTEMPTS if generating else 1
+    moves = CLAIM_ATTEMPTS
+    companion = call.companion
+    # each attempt completes the object anew
+    draft = orjson.dumps(obj) if companion is not None else b""
     while True:
         attempts -= 1
         if generating:
             metadata["name"] = meta.generated_name(prefix)
         if strategy.prepare_for_create is not None:
             strategy.prepare_for_create(obj, write)
+        together = NOTHING if companion is None else await companion.create(obj, write)
         check_create(call, obj, write)
         attributes.name = metadata["name"]
         await call.services.admission.validate(attributes)
         try:
-            return await _store(call, obj, options, attributes.depends_on)
+            return await _store(call, obj, options, attributes.depends_on, together)
         except GuardMoved:
             attempts += 1
+            moves -= 1
+            if moves == 0:
+                raise _contended() from None
             attributes.depends_on = None  # the namespace has changed: ask once more
         except KeyExists as error:
             if attempts == 0:
                 raise _exists(call, error.existing, generating) from error
+        if companion is not None:
+            obj = orjson.loads(draft)
+            attributes.obj = obj
+            metadata = meta.metadata_of(obj)
 
 
 async def _store(
-    call: Call, obj: Object, options: WriteOptions, unchanged: StoredObject | None
+    call: Call,
+    obj: Object,
+    options: WriteOptions,
+    unchanged: StoredObject | None,
+    together: Together,
 ) -> StoredObject:
     objects, name = call.scope.objects, obj["metadata"]["name"]
     if not options.dry_run:
         lifetime = call.services.lifetimes.get(call.scope.definition.resource, 0)
-        return await objects.create(call.namespace, name, obj, ttl=lifetime, unchanged=unchanged)
+        return await objects.create(
+            call.namespace, name, obj, ttl=lifetime, unchanged=unchanged, together=together
+        )
     existing = await objects.get(call.namespace, name)
     if existing is not None:
         raise KeyExists(existing)
     return objects.preview(call.namespace, name, obj, 0)
+
+
+def _contended() -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "what the object depends on kept changing while it was written, please try again",
+        retry_after=1,
+    )
 
 
 def _exists(call: Call, existing: StoredObject, generating: bool) -> AlreadyExists:

@@ -15,7 +15,8 @@ from kapiserver.api.render import output_of, respond_json
 from kapiserver.api.write import ATTEMPTS
 from kapiserver.errors import MODIFIED, BadRequest, Conflict
 from kapiserver.request import Response
-from kapiserver.storage import RevisionConflict, StoredObject
+from kapiserver.storage import GuardMoved, RevisionConflict, StoredObject
+from kapiserver.storage.together import NOTHING
 
 _DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 
@@ -74,10 +75,13 @@ async def delete_object(
             return preview, planned.step is Step.REMOVE
         try:
             if planned.step is Step.REMOVE:
-                return await scope.objects.delete(current), True
+                released = NOTHING if call.companion is None else call.companion.delete(old)
+                return await scope.objects.delete(current, together=released), True
             return await scope.objects.update(current, planned.obj), False
         except RevisionConflict as conflict:
             current = conflict.latest
+        except GuardMoved:
+            current = await scope.objects.get(call.namespace, name)
     raise Conflict.of(scope.group, scope.resource, name, MODIFIED)
 
 

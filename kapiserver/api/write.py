@@ -12,6 +12,7 @@ the comparison with that.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,12 +23,14 @@ from kapiserver.api.apply.manager import keep_times
 from kapiserver.api.apply.tracking import check_admitted, entries_of, track_update
 from kapiserver.api.call import Call
 from kapiserver.api.checks import check_changed
+from kapiserver.api.companion import CLAIM_ATTEMPTS
 from kapiserver.api.options import WriteOptions
 from kapiserver.errors import MODIFIED, ApiError, Conflict, Invalid
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.strategies import next_generation
-from kapiserver.storage import RevisionConflict, StoredObject
+from kapiserver.storage import GuardMoved, RevisionConflict, StoredObject
+from kapiserver.storage.together import NOTHING, Together
 
 # With so many writers ahead of it every time, a client had better come back later.
 ATTEMPTS = 50
@@ -97,20 +100,30 @@ class Update:
         raise Conflict.of(scope.group, scope.resource, self.name, MODIFIED)
 
     async def _attempt(self, current: StoredObject) -> StoredObject:
+        """Anew from the same object for as long as only what it wanted to claim was taken."""
+        for _ in range(CLAIM_ATTEMPTS):
+            with suppress(GuardMoved):
+                return await self._write(current)
+        scope = self.call.scope
+        raise Conflict.of(scope.group, scope.resource, self.name, MODIFIED)
+
+    async def _write(self, current: StoredObject) -> StoredObject:
         call, scope = self.call, self.call.scope
         old = current.decoded()
-        new = await self._changed(current, old)
+        new, together = await self._changed(current, old)
         objects = scope.objects
         if self.options.dry_run:
             return objects.preview(call.namespace, self.name, new, current.revision)
         if deletion.finished(new, old, scope.definition.resource):
-            await objects.delete(current)
+            companion = call.companion
+            released = NOTHING if companion is None else companion.delete(old)
+            await objects.delete(current, together=released)
             return objects.preview(call.namespace, self.name, new, current.revision)
         lifetime = call.services.lifetimes.get(scope.definition.resource, 0)
-        return await objects.update(current, new, ttl=lifetime)
+        return await objects.update(current, new, ttl=lifetime, together=together)
 
-    async def _changed(self, current: StoredObject, old: Object) -> Object:
-        """The new object in the stored version, prepared and found valid."""
+    async def _changed(self, current: StoredObject, old: Object) -> tuple[Object, Together]:
+        """The new object in the stored version, prepared and found valid, and what goes with it."""
         call, scope, strategy = self.call, self.call.scope, self.call.scope.strategy
         new = self.build(scope.decoded(current))
         metadata = meta.metadata_of(new)
@@ -135,12 +148,15 @@ class Update:
         meta.begin_update(new, old)
         if strategy.prepare_for_update is not None:
             strategy.prepare_for_update(new, write)
+        together = NOTHING
+        if call.companion is not None and not call.subresource:
+            together = await call.companion.update(new, write)
         if strategy.bumps_generation:
             new["metadata"]["generation"] = next_generation(old, new)
         keep_times(new, old)
         check_changed(call, new, old, write)
         await call.services.admission.validate(attributes)
-        return new
+        return new, together
 
     def _check_revision(self, given: str, current: StoredObject) -> None:
         scope = self.call.scope

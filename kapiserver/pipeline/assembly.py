@@ -12,6 +12,7 @@ from kapiserver.admission.chain import AdmissionChain, Plugin
 from kapiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kapiserver.api import version
 from kapiserver.api.call import Services
+from kapiserver.api.companion import Companion
 from kapiserver.api.discovery import Discovery
 from kapiserver.api.health import Health
 from kapiserver.api.paths import PathHandler, Paths, WaitingPathHandler, by_segments
@@ -33,10 +34,11 @@ def make_services(
     *,
     plugins: Sequence[Plugin] = (),
     lifetimes: Mapping[str, int] = DEFAULT_LIFETIMES,
+    companions: Mapping[str, Companion] | None = None,
 ) -> Services:
     """What the verbs share. `plugins` run after NamespaceLifecycle."""
     lifecycle = NamespaceLifecycle(lambda: scopes.stored("", "namespaces").objects)
-    return Services(scopes, AdmissionChain([lifecycle, *plugins]), lifetimes)
+    return Services(scopes, AdmissionChain([lifecycle, *plugins]), lifetimes, companions or {})
 
 
 def make_dispatcher(

@@ -13,6 +13,7 @@ from kapiserver.storage.errors import GuardMoved, KeyExists, RevisionConflict, a
 from kapiserver.storage.keys import KeySpace
 from kapiserver.storage.listing import Lister, ListPage, ListQuery
 from kapiserver.storage.object import FieldsOf, Selection, StoredObject
+from kapiserver.storage.together import NOTHING, Together
 from kapiserver.storage.watch import FanOut, Watch, WatchQuery
 from raftstore.types import (
     Compare,
@@ -112,14 +113,16 @@ class ObjectStore:
         *,
         ttl: int = 0,
         unchanged: StoredObject | None = None,
+        together: Together = NOTHING,
     ) -> StoredObject:
         """Store a new object (KeyExists if there is one). `ttl` in seconds, 0: for ever.
 
         `unchanged`: another object (the namespace) that must still be at its revision, else
-        GuardMoved: what was decided on its ground has to be decided anew.
+        GuardMoved: what was decided on its ground has to be decided anew. So it is with the guards
+        of `together`.
         """
         key = self.keys.key(namespace, name)
-        compare = [Compare(key, "version", "=", 0)]
+        compare = [Compare(key, "version", "=", 0), *together.compare]
         if unchanged is not None:
             compare.append(Compare(unchanged.key, "mod", "=", unchanged.revision))
         encoded = encode(obj)
@@ -127,7 +130,7 @@ class ObjectStore:
         with as_status():
             result = await self.storage.backend.txn(
                 compare,
-                (Put(key, encoded.value, lease, encoded.stamp),),
+                (Put(key, encoded.value, lease, encoded.stamp), *together.ops),
                 (Range(key),),
             )
         outcome = result.results[0]
@@ -140,45 +143,55 @@ class ObjectStore:
         return self.cache.stored(outcome.kv)
 
     async def update(
-        self, current: StoredObject, obj: dict[str, Any], *, ttl: int = 0
+        self,
+        current: StoredObject,
+        obj: dict[str, Any],
+        *,
+        ttl: int = 0,
+        together: Together = NOTHING,
     ) -> StoredObject:
-        """Replace `current`; RevisionConflict if it is no longer the newest.
+        """Replace `current`; RevisionConflict if it is no longer the newest, GuardMoved if it is
+        but a guard of `together` does not hold.
 
         A write that changes nothing is not written: `current` comes back with its revision.
         """
         encoded = encode(obj)
-        if not ttl and _same(current, encoded):
+        if not ttl and not together.ops and _same(current, encoded):
             return current
         lease = await self.storage.leases.lease_for(ttl) if ttl else 0
         with as_status():
             result = await self.storage.backend.txn(
-                (Compare(current.key, "mod", "=", current.revision),),
-                (Put(current.key, encoded.value, lease, encoded.stamp),),
+                (Compare(current.key, "mod", "=", current.revision), *together.compare),
+                (Put(current.key, encoded.value, lease, encoded.stamp), *together.ops),
                 (Range(current.key),),
             )
         outcome = result.results[0]
         if not result.succeeded:
             assert isinstance(outcome, RangeResult)
-            raise RevisionConflict(self._first(outcome))
+            raise self._refusal(current, outcome)
         assert isinstance(outcome, PutResult)
         return self.cache.stored(outcome.kv)
 
-    async def delete(self, current: StoredObject) -> StoredObject:
+    async def delete(self, current: StoredObject, *, together: Together = NOTHING) -> StoredObject:
         """Delete `current`; returns its last state with the revision of the deletion."""
         with as_status():
             result = await self.storage.backend.txn(
-                (Compare(current.key, "mod", "=", current.revision),),
-                (Delete(current.key),),
+                (Compare(current.key, "mod", "=", current.revision), *together.compare),
+                (Delete(current.key), *together.ops),
                 (Range(current.key),),
             )
         outcome = result.results[0]
         if not result.succeeded:
             assert isinstance(outcome, RangeResult)
-            raise RevisionConflict(self._first(outcome))
+            raise self._refusal(current, outcome)
         return current.at_revision(result.revision)
 
-    def _first(self, found: RangeResult) -> StoredObject | None:
-        return self.cache.stored(found.kvs[0]) if found.kvs else None
+    def _refusal(self, expected: StoredObject, found: RangeResult) -> Exception:
+        """Why a guarded write was not carried out."""
+        latest = self.cache.stored(found.kvs[0]) if found.kvs else None
+        if latest is not None and latest.revision == expected.revision:
+            return GuardMoved()
+        return RevisionConflict(latest)
 
     def preview(
         self, namespace: str, name: str, obj: dict[str, Any], revision: int

@@ -34,12 +34,20 @@ Listed = tuple[Op, Mapping[str, int]]  # a list, and the revision of each key th
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An operation and the slots where it may have taken effect, in order."""
+    """An operation and the slots where it may have taken effect, in order; all but `barred`."""
 
     op: Op
     complete: int
     slots: Sequence[int]
     what: str
+    barred: int = -1
+
+    def first_slot(self, mark: int) -> int | None:
+        """The smallest one at or above `mark`."""
+        at = bisect_left(self.slots, mark)
+        if at < len(self.slots) and self.slots[at] == self.barred:
+            at += 1
+        return self.slots[at] if at < len(self.slots) else None
 
 
 def check_key(chain: Chain, records: KeyRecords, lists: Iterable[Listed]) -> list[Violation]:
@@ -80,8 +88,7 @@ def _answers(chain: Chain, records: KeyRecords, lists: Iterable[Listed]) -> Iter
         elif op.reason == "conflict":
             guarded = chain.at_revision.get(op.guard)
             barred = 2 * guarded.index + 1 if guarded is not None else -1
-            slots = [slot for slot in everything if slot != barred]
-            yield Placed(op, op.complete, slots, f"other than revision {op.guard}")
+            yield Placed(op, op.complete, everything, f"other than revision {op.guard}", barred)
     for op, shown in lists:
         yield seen(op, shown.get(chain.key, 0))
 
@@ -105,9 +112,9 @@ def sweep(key: str, placed: Sequence[Placed]) -> list[Violation]:
             slot = slot_of.get(id(finished), -1)
             if slot > mark:
                 mark, raised_by = slot, finished
-        at = bisect_left(current.slots, mark)
-        if at < len(current.slots):
-            slot_of[id(current)] = current.slots[at]
+        first = current.first_slot(mark)
+        if first is not None:
+            slot_of[id(current)] = first
         else:
             violations.append(_violation(key, current, raised_by))
     return violations

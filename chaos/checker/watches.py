@@ -19,6 +19,7 @@ that was open at the end, with time to catch up, must have delivered all of it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -139,9 +140,8 @@ def _check_complete(
     end = history.ends.get(watch.id)
     upto = end.upto if end is not None and end.caught_up else 0
     last = max(last_event, bookmark.revision if bookmark is not None else 0, upto)
-    for change in known:
-        if not watch.start < change.revision <= last:
-            continue
+    first = bisect_right(known, watch.start, key=_change_revision)
+    for change in known[first : bisect_right(known, last, key=_change_revision)]:
         if (change.revision, change.key) in delivered:
             continue
         what = f"{change.key} at revision {change.revision}"
@@ -196,6 +196,10 @@ def _check_deletions(
         if not any(deletion.after < revision < deletion.before for revision in found):
             text = f"the deletion of {deletion.key} after revision {deletion.after} is missing"
             yield Violation("missed-event", _name(watch), text, (watch, deletion.op))
+
+
+def _change_revision(change: Known) -> int:
+    return change.revision
 
 
 def _revision(event: WatchEvent) -> int:

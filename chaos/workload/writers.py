@@ -17,7 +17,8 @@ from chaos.recorder import Recorder
 from chaos.workload.session import Session
 
 KEYS = tuple(f"key-{i:02d}" for i in range(24))
-HOT = 4  # half of all operations go to the first few keys
+HOT = 4  # a third of all operations go to the first few keys
+HOT_SHARE = 0.33
 ACTIONS: tuple[tuple[Action, int], ...] = (
     ("get", 30),
     ("update", 45),
@@ -47,7 +48,7 @@ class Writer:
         rng = self._random
         actions, weights = zip(*ACTIONS, strict=True)
         while not until.is_set():
-            key = rng.choice(KEYS[:HOT]) if rng.random() < 0.5 else rng.choice(KEYS)
+            key = rng.choice(KEYS[:HOT]) if rng.random() < HOT_SHARE else rng.choice(KEYS)
             op = await self._step(rng.choices(actions, weights)[0], key)
             self._learn(op)
             unreachable = op.status == 0

@@ -10,7 +10,6 @@ import trio
 from kapiserver import logs
 from kapiserver.cli.command import Command, CommandError
 from kapiserver.config import ConfigError, ServerConfig, add_flags, from_arguments
-from kapiserver.server import StartError, run_node
 from raftstore.errors import StoreError
 
 
@@ -19,6 +18,9 @@ def run(arguments: argparse.Namespace) -> int:
         config = from_arguments(arguments)
     except ConfigError as error:
         raise CommandError(str(error), exit_status=2) from error
+    # imported here: the other commands need not wait for the whole server to load
+    from kapiserver.server import StartError
+
     logs.configure(level=config.log_level, form=config.log_format)
     try:
         trio.run(_serve, config)
@@ -26,18 +28,21 @@ def run(arguments: argparse.Namespace) -> int:
         expected, rest = group.split((StartError, StoreError))
         if expected is None or rest is not None:
             raise
-        raise CommandError(_reason(expected)) from group
+        error = _first(expected)
+        stopped = "" if isinstance(error, StartError) else "the node has stopped: "
+        raise CommandError(f"{stopped}{error}") from group
     return 0
 
 
-def _reason(error: BaseException) -> str:
-    """The first failure of a group, in words for the operator."""
+def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error) if isinstance(error, StartError) else f"the node has stopped: {error}"
+    return error
 
 
 async def _serve(config: ServerConfig) -> None:
+    from kapiserver.server import run_node
+
     shutdown = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_on_signal, shutdown)

@@ -41,7 +41,7 @@ def timeline(history: History) -> str:
     series = slices(history)
     nodes = roles(history)
     faults = bands(history)
-    throughput = TOP + 18
+    throughput = TOP + 32
     latency = throughput + LANE + GAP
     first_node = latency + LANE + GAP
     bottom = first_node + len(nodes) * (NODE + 6)
@@ -156,7 +156,7 @@ def _milliseconds(value: float) -> str:
 def _legend(y: float, entries: Iterable[tuple[str, str]], shape: str) -> Iterable[str]:
     x = WIDTH - RIGHT
     for kind, text in reversed(list(entries)):
-        x -= 6.2 * len(text)
+        x -= 6.6 * len(text)
         yield _text(x, y, text, "tick")
         x -= 16
         size = 'y="{:.1f}" height="9"' if shape == "box" else 'y="{:.1f}" height="3"'
@@ -167,7 +167,12 @@ def _legend(y: float, entries: Iterable[tuple[str, str]], shape: str) -> Iterabl
 
 def _nodes(axis: _Axis, nodes: dict[str, list[Span]], top: float) -> Iterable[str]:
     yield _text(LEFT - 10, top - 8, "Nodes", "lane")
-    legend = (("leader", "leader"), ("follower", "follower"), ("down", "no answer"))
+    legend = (
+        ("leader", "leader"),
+        ("follower", "follower"),
+        ("candidate", "looks for a leader"),
+        ("down", "no answer"),
+    )
     yield from _legend(top - 8, legend, "box")
     for number, (node, spans) in enumerate(nodes.items()):
         y = top + number * (NODE + 6)

@@ -54,7 +54,6 @@ def _value(kind: Type, live: Any, element: str) -> Any:
     if kind.__class__ is MapType:
         return live.get(element[2:]) if live.__class__ is dict else None
     if isinstance(kind, ListType) and live.__class__ is list:
-        for item in live:
-            if kind.element_of(item) == element:
-                return item
+        found = [item for item in live if kind.element_of(item) == element]
+        return found[0] if len(found) == 1 else None  # who occurs twice is owned as one
     return None

@@ -27,6 +27,7 @@ from kapiserver.cluster.announce import announce
 from kapiserver.cluster.joining import JoinDesk, promote_learners
 from kapiserver.config import ServerConfig
 from kapiserver.controllers.bootstrap import ensure_namespaces
+from kapiserver.controllers.garbage_collector import GarbageCollector
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
 from kapiserver.http import AddressInUse, BadCertificate, bind, serve
@@ -195,6 +196,7 @@ class Node:
         task_status.started(url)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._leading, NamespaceController(self.services).run)
+            nursery.start_soon(self._leading, GarbageCollector(self.services).run)
             nursery.start_soon(self._openapi.warm)
             nursery.start_soon(promote_learners, self._store)
             nursery.start_soon(announce, self._store, url)

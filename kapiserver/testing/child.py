@@ -1,6 +1,6 @@
-"""The server's process of `kapiserver.testing`: `python -m kapiserver.testing.child DIR NAME=VALUE…`
+"""The process of a test's server: `python -m kapiserver.testing.child DIR NAME=VALUE…`
 
-In: an empty folder, and settings. Out: certificates and a kubeconfig in the folder, one line of JSON
+In: an empty folder, and settings. Out: certificates and a kubeconfig in the folder, a line of JSON
 on standard output when the node is ready, log lines on standard error. It runs until its standard
 input ends, which it does with the test run, however that ends; then it removes the folder.
 """

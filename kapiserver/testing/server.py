@@ -41,7 +41,7 @@ MEMORY_DISK_FREE = 1 << 30
 
 
 class ServerError(Exception):
-    """The server did not start, has ended, or refused a reset. The text holds its last log lines."""
+    """The server did not start, has ended, or refused a reset; with its last log lines."""
 
 
 class APIServer:

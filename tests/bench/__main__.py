@@ -143,8 +143,9 @@ def ours(arguments: argparse.Namespace, results: Results) -> None:
     only = arguments.only
     print(report.HEAD)
     if "start-up" in only and not arguments.profile:
-        seconds = own.start_up(2 if arguments.quick else 4)
-        results.show(own.summary("start-up of one node", seconds, reference.START_UP_AIM))
+        seconds, cpu = own.start_up(2 if arguments.quick else 4)
+        note = f"CPU {cpu:.2f} s; {reference.START_UP_AIM}"
+        results.show(own.summary("start-up of one node", seconds, note))
     if only & set(CASES) or "memory" in only:
         with tempfile.TemporaryDirectory(prefix="kapi-bench-") as directory:
             nodes = Nodes(Path(directory), 1, profiled=arguments.profile)

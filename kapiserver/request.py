@@ -1,8 +1,9 @@
 """What the front end hands to the pipeline and gets back. No HTTP library shows through.
 
 `Request` is immutable facts about one request plus a way to read its body. `Response` is either
-complete (bytes, or ready chunks that are written with backpressure) or a `stream` function that
-pushes frames until the client or the server ends it (watch).
+complete (bytes, or ready chunks that are written with backpressure), or a `stream` function that
+pushes frames until the client or the server ends it (watch), or an `upgrade` function that gets the
+connection itself (exec).
 """
 
 from __future__ import annotations
@@ -53,7 +54,17 @@ class Connection:
 class Request:
     """One request. Header names are lower case. `path` is percent-decoded, `query` is raw bytes."""
 
-    __slots__ = ("_read_body", "connection", "headers", "http_version", "method", "path", "query")
+    __slots__ = (
+        "_read_body",
+        "_read_chunk",
+        "connection",
+        "headers",
+        "http_version",
+        "method",
+        "path",
+        "query",
+        "upgradable",
+    )
 
     def __init__(
         self,
@@ -64,6 +75,8 @@ class Request:
         connection: Connection,
         http_version: str,
         read_body: Callable[[int], Awaitable[bytes]] | None,
+        read_chunk: Callable[[], Awaitable[bytes]] | None = None,
+        upgradable: bool = False,
     ) -> None:
         self.method = method
         self.path = path
@@ -72,6 +85,9 @@ class Request:
         self.connection = connection
         self.http_version = http_version
         self._read_body = read_body
+        self._read_chunk = read_chunk
+        self.upgradable = upgradable
+        """The client asked to switch protocols, and a Response may do so (HTTP/1.1 only)."""
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, by lower-case name."""
@@ -83,6 +99,20 @@ class Request:
     async def body(self, limit: int) -> bytes:
         """The whole body; RequestEntityTooLarge beyond `limit` bytes, BadRequest when cut short."""
         return b"" if self._read_body is None else await self._read_body(limit)
+
+    @property
+    def has_body(self) -> bool:
+        return self._read_body is not None
+
+    async def chunk(self, limit: int) -> bytes:
+        """The next part of the body, b"" at its end. Instead of `body`, for what is passed on.
+
+        Where the front end cannot give parts, the first one is all of it, up to `limit` bytes.
+        """
+        if self._read_chunk is not None:
+            return await self._read_chunk()
+        read, self._read_body = self._read_body, None
+        return b"" if read is None else await read(limit)
 
 
 class Frame:
@@ -118,13 +148,41 @@ class ResponseStream(Protocol):
 StreamFunction = Callable[[ResponseStream], Awaitable[None]]
 
 
+class StreamCut(Exception):
+    """Raised by a stream function whose source broke off: the client must see that it is not all.
+
+    No fault of ours: nothing is logged.
+    """
+
+
+class Duplex(Protocol):
+    """A client connection after the switch of protocols: bytes in, bytes out."""
+
+    async def receive(self) -> bytes:
+        """What has arrived; b"" when the client is gone. Not read: the client is held back."""
+        ...
+
+    async def send(self, data: bytes) -> bool:
+        """Send with backpressure; False when the client is gone. Raises nothing."""
+        ...
+
+    async def closed(self) -> None:
+        """Returns when the client has gone away or the server is draining."""
+        ...
+
+
+UpgradeFunction = Callable[[Duplex], Awaitable[None]]
+
+
 @dataclass(slots=True)
 class Response:
-    """An answer. Exactly one of `body` and `stream` is used.
+    """An answer. Exactly one of `body`, `stream` and `upgrade` is used.
 
     `body` may be a list of chunks: the front end joins or streams them with checkpoints. The front
     end adds content-length, date-free; gzip is applied by the front end when the client accepts
-    it, `compressible` is set and the body is large (128 KiB, as kube-apiserver).
+    it, `compressible` is set and the body is large (128 KiB, as kube-apiserver). `length` is what a
+    stream will come to, where it is known. `upgrade` goes with status 101 and is only for requests
+    that are `upgradable`; the connection ends with it.
     """
 
     status: int = 200
@@ -132,6 +190,8 @@ class Response:
     body: bytes | Sequence[bytes] = b""
     stream: StreamFunction | None = None
     compressible: bool = False
+    length: int | None = None
+    upgrade: UpgradeFunction | None = None
 
 
 class Dispatcher(Protocol):

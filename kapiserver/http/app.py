@@ -15,15 +15,17 @@ from hypercorn.typing import HTTPScope
 from quart import Response as QuartResponse
 from quart import request as quart_request
 from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RoutingException
 
 from kapiserver.request import Dispatcher
 
 from . import asgi, faults
 from .stream import Exchange
+from .target import API_ROOTS
 
 CATCH_ALL = "kubernetes_api"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-API_ROOTS = frozenset(("api", "apis"))
 
 
 class KapiApp(QuartTrio):
@@ -53,6 +55,15 @@ class KapiApp(QuartTrio):
         if owned is None:
             owned = self._owned = self._first_segments()
         return path[1:].partition("/")[0] in owned
+
+    def owns_websocket(self, path: str) -> bool:
+        """Is there a WebSocket route for this path? Asked only for upgrades of API requests."""
+        routes = self.url_map.bind("localhost", url_scheme="wss")
+        try:
+            routes.match(path, "GET", websocket=True)
+        except (HTTPException, RoutingException):
+            return False
+        return True
 
     def _first_segments(self) -> frozenset[str]:
         found: set[str] = set()

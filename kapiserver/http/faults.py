@@ -10,13 +10,16 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import orjson
 
 from kapiserver.errors import ApiError, BadRequest, InternalError
-from kapiserver.request import Dispatcher, Request, Response, ResponseStream, json_headers
+from kapiserver.request import Dispatcher, Request, Response, StreamCut, json_headers
 
 log = logging.getLogger(__name__)
+
+Stream = TypeVar("Stream")
 
 
 class UriTooLong(ApiError):
@@ -68,11 +71,13 @@ async def answer(dispatcher: Dispatcher, request: Request) -> Response:
 
 
 async def run_stream(
-    function: Callable[[ResponseStream], Awaitable[None]], stream: ResponseStream, request: Request
+    function: Callable[[Stream], Awaitable[None]], stream: Stream, request: Request
 ) -> bool:
     """Run the body of a streamed answer; False when it failed and the body is not complete."""
     try:
         await function(stream)
+    except StreamCut:
+        return False
     except Exception:  # noqa: BLE001 - the boundary: the head is out, only the stream can be cut
         internal_error(request)
         return False

@@ -1,8 +1,9 @@
 """HTTP/1.1: requests parsed by llhttp, answered in order, one write per answer.
 
-In: bytes of one connection. Out: exchanges, and their answers on the wire. WebSocket upgrades are
-handed, with all that follows, to Hypercorn's own H11Protocol, which this class extends. Never more
-than QUEUE requests wait behind the one being answered: then the connection is not read.
+In: bytes of one connection. Out: exchanges, and their answers on the wire. Upgrades of API requests
+are exchanges too, whose answer may take the connection over (`switched`). WebSockets for Quart's
+routes are handed, with all that follows, to Hypercorn's own H11Protocol, which this class extends.
+Never more than QUEUE requests wait behind the one being answered: then the connection is not read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from kapiserver.request import Request, Response
 from . import faults
 from .h1stream import H1Exchange
 from .limits import GZIP_MINIMUM, INLINE_REQUESTS
-from .target import parse_target
+from .target import is_api, parse_target
 
 if TYPE_CHECKING:
     from .connection import ClientConnection
@@ -49,7 +50,9 @@ class H1Protocol(H11Protocol):
         self._refusal: ApiError | None = None
         self._last = False  # no request follows the ones in the queue
         self._upgrading: H1Exchange | None = None
-        self._upgraded = False
+        self._websocket = False  # what is upgrading is a WebSocket of Quart's
+        self._upgraded = False  # Hypercorn's protocol has the connection
+        self._switched = False  # the current exchange has the connection
         self._rest = b""
         self._head_bytes = 0
         self._head_since: float | None = None
@@ -105,13 +108,27 @@ class H1Protocol(H11Protocol):
         exchange.keep = self._parser.should_keep_alive() and version == "1.1"
         # Without a body the request does not point back here: no garbage cycle per request.
         read_body = exchange.read_body if has_body else None
+        read_chunk = exchange.read_chunk if has_body else None
+        upgradable = self._parser.should_upgrade()
         exchange.request = Request(
-            method, target[0], target[1], headers, self.owner.facts, version, read_body
+            method,
+            target[0],
+            target[1],
+            headers,
+            self.owner.facts,
+            version,
+            read_body,
+            read_chunk,
+            upgradable,
         )
-        if self._parser.should_upgrade():
+        if upgradable:
             # Whatever the answer, bytes after this head are not another request.
             exchange.keep, self._last = False, True
-            if upgrade == b"websocket" and method == "GET":
+            websocket = upgrade == b"websocket" and method == "GET"
+            api = is_api(target[0])
+            if websocket:
+                self._websocket = not api or self.front.app.owns_websocket(target[0])
+            if websocket or api:
                 self._upgrading = exchange
         elif not exchange.keep:
             self._last = True
@@ -154,7 +171,11 @@ class H1Protocol(H11Protocol):
                 await super().handle(Closed())
 
     def _parse(self, data: bytes) -> None:
-        if self._upgrading is not None:
+        if self._switched:
+            if self._incoming is not None:
+                self._incoming.feed(data)
+            return
+        if self._upgrading is not None and (self._incoming is None or self._websocket):
             if len(self._rest) + len(data) > self.front.config.upload_window:
                 self.owner.kill()
             self._rest += data
@@ -208,7 +229,7 @@ class H1Protocol(H11Protocol):
 
     async def _next(self, exchange: H1Exchange) -> None:
         request = exchange.request
-        if exchange is self._upgrading:
+        if exchange is self._upgrading and self._websocket:
             return await self._upgrade(exchange)
         response: Response | None = None
         if self.front.app.owns(request.path):
@@ -235,6 +256,8 @@ class H1Protocol(H11Protocol):
         """The current exchange's task is done."""
         if self._current is exchange:
             self._current = None
+        if self._upgrading is exchange:
+            self._upgrading, self._rest = None, b""
         if not exchange.keep or exchange.gone:
             self._last = True
             self._queue.clear()
@@ -266,6 +289,14 @@ class H1Protocol(H11Protocol):
         body = response.body
         assert isinstance(body, bytes)
         exchange.start(response.status, response.headers, body, end=True, length=len(body))
+
+    def switched(self, exchange: H1Exchange) -> None:
+        """The exchange has answered 101: what arrives is its, from the end of its request on."""
+        self._switched = True
+        self._incoming = exchange
+        rest, self._rest = self._rest, b""
+        if rest:
+            exchange.feed(rest)
 
     async def _upgrade(self, exchange: H1Exchange) -> None:
         """A WebSocket: Hypercorn's protocol takes over, from the request's head on."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from kapiserver.request import Frame, Headers
+from kapiserver.request import Frame, Headers, UpgradeFunction
 
+from . import faults
 from .limits import PIECE
 from .stream import BODYLESS, Exchange
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 UNSAFE_ANSWER = (
     b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _status_lines = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\n".encode() for s in HTTPStatus}
@@ -88,6 +90,33 @@ class H1Exchange(Exchange):
             self.sent += len(body)
             head += chunk(body) if self._chunked else body
         self.protocol.transport.write(head)
+
+    async def switch(self, headers: Headers, upgrade: UpgradeFunction) -> bool:
+        """Answer 101; from then on this exchange is the connection (a `Duplex`)."""
+        self.started, self.status, self.keep = True, 101, False
+        lines = [b"%b: %b\r\n" % field for field in headers if field[0] != b"connection"]
+        head = b"".join([SWITCHING, *lines, b"connection: Upgrade\r\n\r\n"])
+        if head.count(b"\n") != len(lines) + 3:
+            self._refuse_head()
+            return False
+        self.protocol.transport.write(head)
+        self.protocol.switched(self)
+        done = await faults.run_stream(upgrade, self, self.request)
+        self.complete = True
+        return done
+
+    async def receive(self) -> bytes:
+        """What the client sent after the switch; b"" when it is gone."""
+        while not self._parts:
+            if self.gone:
+                return b""
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+            self._arrived = None
+        data = self._parts.popleft()
+        self.unread -= len(data)
+        self.protocol.wake_reader()
+        return data
 
     def _refuse_head(self) -> None:
         """A line break in a header value would let one client forge answers to another."""

@@ -204,8 +204,9 @@ class H2Protocol(HypercornH2):
             target = head.target or ("/", b"")
             # Without a body the request does not point back here: no garbage cycle per request.
             read_body = None if end else exchange.read_body
+            read_chunk = None if end else exchange.read_chunk
             exchange.request = Request(
-                head.method, target[0], target[1], head.headers, facts, "2", read_body
+                head.method, target[0], target[1], head.headers, facts, "2", read_body, read_chunk
             )
             exchange.expects_continue = head.expects_continue
             exchange.expected = head.content_length

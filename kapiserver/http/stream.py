@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from kapiserver.errors import BadRequest, RequestEntityTooLarge
-from kapiserver.request import Frame, Headers, Request, Response
+from kapiserver.request import Frame, Headers, Request, Response, UpgradeFunction
 
 from . import faults, gzip
 from .limits import PIECE
@@ -186,9 +186,12 @@ class Exchange(ABC):
 
     async def _respond(self, response: Response) -> bool:
         headers = response.headers
+        if response.upgrade is not None:
+            self._streaming = True
+            return await self.switch(response.headers, response.upgrade)
         if response.stream is not None:
             self._streaming = True
-            self.start(response.status, headers, b"", end=False, length=None)
+            self.start(response.status, headers, b"", end=False, length=response.length)
             if self.request.method == "HEAD":
                 self.finish()
                 return True
@@ -252,6 +255,10 @@ class Exchange(ABC):
 
         `length` becomes content-length; None: unknown, the body is delimited by the protocol.
         """
+
+    async def switch(self, headers: Headers, upgrade: UpgradeFunction) -> bool:
+        """Answer 101 and give the connection away. Only HTTP/1.1 can."""
+        raise RuntimeError("this protocol has no upgrades")
 
     @abstractmethod
     def push(self, frame: Frame) -> bool: ...

@@ -11,6 +11,7 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 CACHED_LENGTH = 512
+API_ROOTS = frozenset(("api", "apis"))
 
 Target = tuple[str, bytes]
 
@@ -48,3 +49,8 @@ _parse_cached = lru_cache(4096)(_parse)
 def parse_target(raw: bytes) -> Target | None:
     """(path, query) of an origin-form or absolute-form target; ("*", b"") of the asterisk form."""
     return _parse_cached(raw) if len(raw) <= CACHED_LENGTH else _parse(raw)
+
+
+def is_api(path: str) -> bool:
+    """Is it a path of the Kubernetes API, where nothing else may be served?"""
+    return path[1:].partition("/")[0] in API_ROOTS

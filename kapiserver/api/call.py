@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kapiserver.admission.chain import AdmissionChain
 from kapiserver.admission.chain import Attributes as AdmissionAttributes
 from kapiserver.api.companion import Companion
 from kapiserver.api.scope import Scope, Scopes
+from kapiserver.authz.authorizer import Authorizer, Decision, attributes_of, forbidden
 from kapiserver.errors import NotFound
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.pipeline.request_info import RequestInfo
@@ -25,6 +26,7 @@ class Services:
     admission: AdmissionChain
     lifetimes: Mapping[str, int] = field(default_factory=dict)
     companions: Mapping[str, Companion] = field(default_factory=dict)
+    authorizer: Authorizer | None = None  # None: for the server's own calls
 
 
 def internal_call(
@@ -72,6 +74,16 @@ class Call:
 
     def not_found(self, name: str | None = None) -> NotFound:
         return NotFound.of(self.scope.group, self.scope.resource, name or self.name)
+
+    def require(self, verb: str) -> None:
+        """Forbidden unless the user may do this as well: a PUT or PATCH that creates."""
+        authorizer = self.services.authorizer
+        if authorizer is None:
+            return
+        attributes = replace(attributes_of(self.context), verb=verb)
+        decision, reason = authorizer.authorize(attributes)
+        if decision is not Decision.ALLOW:
+            raise forbidden(attributes, reason)
 
     def write_context(self, *, dry_run: bool, old: Object | None = None) -> WriteContext:
         return WriteContext(self.context.user, self.namespace, self.subresource, dry_run, old)

@@ -41,4 +41,5 @@ async def update(call: Call) -> Response:
         raise Conflict.of(call.scope.group, call.scope.resource, call.name, why)
     if metadata.get("resourceVersion", "") not in ("", "0"):
         raise Conflict.of(call.scope.group, call.scope.resource, call.name, MODIFIED)
+    call.require("create")
     return object_answer(call, await create_object(call, obj, options), output, 201)

@@ -7,6 +7,7 @@ have their places between audit and authz; both are stages like the others (`pip
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from kapiserver.admission.chain import AdmissionChain, Plugin
 from kapiserver.admission.namespace_lifecycle import NamespaceLifecycle
@@ -81,4 +82,5 @@ def make_dispatcher(
         return paths
 
     paths = Paths(handlers, listed, waiting_paths)
-    return PipelineDispatcher(stages, ResourceRouter(services, verbs), paths)
+    asking = replace(services, authorizer=authorizer)
+    return PipelineDispatcher(stages, ResourceRouter(asking, verbs), paths)

@@ -159,6 +159,7 @@ async def _update(
 
 
 async def _create(call: Call, options: WriteOptions, obj: Object) -> StoredObject:
+    call.require("create")
     scope = call.scope
     metadata = meta.metadata_of(obj)
     if metadata.get("uid"):

@@ -33,6 +33,8 @@ from kapiserver.cli.local import credentials_of
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 PORTS = range(20000, 32000, 10)
+# Small, so that snapshots, their transfer and compaction take place within a short run.
+TIGHT_SETTINGS = {"snapshot-count": "300", "auto-compaction-retention": "20s"}
 
 
 class ClusterError(Exception):
@@ -222,6 +224,9 @@ async def running_cluster(directory: Path, count: int = 3) -> AsyncIterator[Clus
     made = await trio.to_thread.run_sync(
         lambda: layout.create(directory, count=count, base_port=base)
     )
+    for local in made.nodes:
+        with local.config_path.open("a") as config:
+            config.writelines(f'{name}: "{value}"\n' for name, value in TIGHT_SETTINGS.items())
     network = Network({node.name: (layout.HOST, node.peer_port) for node in made.nodes})
     try:
         async with trio.open_nursery() as nursery:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import trio
 
+from chaos.cluster import Node
 from chaos.faults.scene import Scene
+
+AWAY_SECONDS = 60.0
+SNAPSHOTS = 2
 
 
 async def kill(scene: Scene) -> None:
@@ -14,6 +18,28 @@ async def kill(scene: Scene) -> None:
         node.kill()
         await scene.wait()
         await scene.cluster.restart(node)
+
+
+async def leave_behind(scene: Scene) -> None:
+    """kill -9 one node and keep it away until the others have thrown away the log that it needs:
+    it has to come back through a snapshot."""
+    node = scene.victim()
+    async with scene.fault("left behind", node.name, f"kill -9 of {scene.role(node)}, for long"):
+        node.kill()
+        with trio.move_on_after(AWAY_SECONDS):
+            await _wait_snapshots(scene, node)
+        await scene.cluster.restart(node)
+
+
+async def _wait_snapshots(scene: Scene, away: Node) -> None:
+    """Until all others have made two more snapshots."""
+    seen: dict[str, set[int]] = {other.name: set() for other in scene.others(away)}
+    while not all(len(indexes) > SNAPSHOTS for indexes in seen.values()):
+        for name, indexes in seen.items():
+            status, facts = await scene.cluster.call(name, "GET", "/kapi/v1/status")
+            if status == 200:
+                indexes.add(facts["snapshotIndex"])
+        await trio.sleep(0.2)
 
 
 async def restart(scene: Scene) -> None:

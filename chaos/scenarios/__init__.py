@@ -23,6 +23,7 @@ _ALL: tuple[FaultFunction, ...] = (
     process.kill,
     process.restart,
     process.pause,
+    process.leave_behind,
     process.kill_all,
     network.isolate,
     network.one_way,
@@ -41,6 +42,11 @@ SCENARIOS: dict[str, Scenario] = {
     for scenario in (
         Scenario("calm", "no fault at all: what to compare the others with", ()),
         Scenario("kill", "kill -9 one node, often the leader, and start it again", (process.kill,)),
+        Scenario(
+            "left-behind",
+            "one node is away until only a snapshot can bring it back",
+            (process.leave_behind,),
+        ),
         Scenario(
             "restart", "SIGTERM one node after another, as an upgrade does", (process.restart,)
         ),

@@ -32,6 +32,8 @@ from kapiserver.cli.local import credentials_of
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
+TRACEBACK = "Traceback (most recent call last)"
+TRACEBACK_LENGTH = 2000
 PORTS = range(20000, 32000, 10)
 # Small, so that snapshots, their transfer and compaction take place within a short run.
 TIGHT_SETTINGS = {"snapshot-count": "300", "auto-compaction-retention": "20s"}
@@ -133,6 +135,12 @@ class Node:
     def wipe(self) -> None:
         """As if the machine had been replaced."""
         shutil.rmtree(self.data)
+
+    def traceback(self) -> str:
+        """The first traceback in the node's log; "" if there is none. Whatever was done
+        to a node, it has to end, or answer, with a sentence."""
+        _, found, rest = self.local.log_path.read_text(errors="replace").partition(TRACEBACK)
+        return rest[:TRACEBACK_LENGTH].strip() if found else ""
 
     def log_tail(self, lines: int = 8) -> str:
         text = (

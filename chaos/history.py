@@ -136,10 +136,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """Something that had to come to an end within a deadline and did not (liveness)."""
+    """Something that had to come to an end within a deadline and did not (`not-recovered`), or a
+    node that failed though nothing was done to it (`node-failed`)."""
 
     at: int
     what: str
+    rule: str = "not-recovered"
 
 
 Record = Header | Op | WatchStart | WatchEvent | WatchEnd | NodeState | Fault | Stuck

@@ -94,8 +94,8 @@ class _Run:
         """Independent of how often others draw."""
         return random.Random(f"{self.seed}/{what}")
 
-    def _stuck(self, what: str) -> None:
-        self.recorder.add(Stuck(self.recorder.now(), what))
+    def _stuck(self, what: str, rule: str = "not-recovered") -> None:
+        self.recorder.add(Stuck(self.recorder.now(), what, rule))
 
     async def run(self) -> None:
         await self._make_namespace()
@@ -177,14 +177,20 @@ class _Run:
         async with trio.open_nursery() as nursery:
             for watcher in self.watchers:
                 nursery.start_soon(self._catch_up, watcher, last)
-        for node in self.cluster.names:
-            session = Session(f"final-{node}", node, self.cluster, self.recorder)
+        for name in self.cluster.names:
+            session = Session(f"final-{name}", name, self.cluster, self.recorder)
             op = await session.run("list", final=True, timeout=15.0)
             if op.outcome != "ok":
-                self._stuck(f"{node} does not answer the final read: {op.status} {op.reason}")
+                self._stuck(f"{name} does not answer the final read: {op.status} {op.reason}")
             await session.close()
         if not await self.monitor.rest():
             self._stuck("the nodes do not come to rest at the same index")
+        for node in self.cluster.nodes.values():
+            traceback = node.traceback()
+            if traceback:
+                self._stuck(
+                    f"{node.name} logged an error of the program: {traceback}", "node-failed"
+                )
 
     async def _last_write(self) -> int:
         """Its revision is above all others'; 0 if it cannot be written."""
@@ -214,9 +220,8 @@ class _Run:
                 elif node.name not in reported:
                     reported.add(node.name)
                     status = node.exit_status
-                    self._stuck(
-                        f"{node.name} ended by itself with status {status}: {node.log_tail()}"
-                    )
+                    text = f"{node.name} ended by itself with status {status}: {node.log_tail()}"
+                    self._stuck(text, "node-failed")
             await trio.sleep(0.1)
 
     async def _show(self) -> None:

@@ -82,4 +82,4 @@ def check_rest(history: History) -> Iterable[Violation]:
         text = ", ".join(f"{s.node}: revision {s.applied}" for s in finals.values())
         yield Violation("not-recovered", "cluster", f"the nodes differ in the end: {text}")
     for stuck in history.stuck:
-        yield Violation("not-recovered", "cluster", stuck.what, (stuck,))
+        yield Violation(stuck.rule, "cluster", stuck.what, (stuck,))

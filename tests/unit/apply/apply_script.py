@@ -109,7 +109,8 @@ class Script:
 
     def _switch(self, name: str) -> None:
         version = self._definition.version(name)
-        assert version is not None and self._object is not None
+        assert version is not None
+        assert self._object is not None
         versions = KindVersions(self._definition, self._types, self._registry, "")
         group = self._definition.group
         target = f"{group}/{name}" if group else name

@@ -254,12 +254,15 @@ def _of(letters: list[str], fields: list[str]) -> st.SearchStrategy[Object]:
         "mapOfStructs": st.dictionaries(word, points, min_size=1, max_size=2),
         "free": st.dictionaries(word, free, min_size=1, max_size=2),
     }
-    shapes |= {field: SHAPES[field].filter(bool) for field in fields}
+    shapes |= {field: SHAPES[field] for field in fields}
     return st.fixed_dictionaries({}, optional=shapes)
 
 
-ours = _of(["a", "b"], ["text", "list"])
-theirs = _of(["c", "d"], ["number", "whole"])
+# An object without any owner would get one at the next apply.
+ANCHOR: Object = {"struct": {"x": 1}}
+
+ours = _of(["a", "b", "c", "d"], ["text", "list"])
+theirs = _of(["p", "q", "r", "s"], ["number", "whole"])
 
 
 @settings(max_examples=150)
@@ -267,8 +270,9 @@ theirs = _of(["c", "d"], ["number", "whole"])
 def test_appliers_of_different_fields_do_not_depend_on_order(
     manager: FieldManager, left: Object, right: Object
 ) -> None:
-    one = _apply(manager, _apply(manager, None, left, "l"), right, "r")
-    other = _apply(manager, _apply(manager, None, right, "r"), left, "l")
+    live = _apply(manager, None, ANCHOR, "anchor")
+    one = _apply(manager, _apply(manager, live, left, "l"), right, "r")
+    other = _apply(manager, _apply(manager, live, right, "r"), left, "l")
     assert _body(one) == _body(other)
     assert _owners(one) == _owners(other)
 
@@ -278,7 +282,7 @@ def test_appliers_of_different_fields_do_not_depend_on_order(
 def test_what_is_applied_and_taken_back_leaves_nothing(
     manager: FieldManager, base: Object, config: Object
 ) -> None:
-    live = _apply(manager, None, base, "base")
+    live = _apply(manager, _apply(manager, None, ANCHOR, "anchor"), base, "base")
     applied = _apply(manager, live, config, "me")
     restored = _apply(manager, applied, {}, "me")
     assert _body(restored) == _body(live)

@@ -20,12 +20,13 @@ KEYS = tuple(f"key-{i:02d}" for i in range(24))
 HOT = 4  # a third of all operations go to the first few keys
 HOT_SHARE = 0.33
 ACTIONS: tuple[tuple[Action, int], ...] = (
-    ("get", 30),
+    ("get", 15),
     ("update", 45),
     ("create", 12),
     ("delete", 5),
     ("list", 8),
 )
+FRESH = 0.6  # how often a writer reads right before it writes, as a controller does
 BLIND_CREATE = 0.1  # how often a key that is known to be there is created all the same
 PAUSE_SECONDS = 0.02  # between two operations of one client, on average
 RETRY_SECONDS = 0.2  # after a node could not be reached
@@ -49,7 +50,10 @@ class Writer:
         actions, weights = zip(*ACTIONS, strict=True)
         while not until.is_set():
             key = rng.choice(KEYS[:HOT]) if rng.random() < HOT_SHARE else rng.choice(KEYS)
-            op = await self._step(rng.choices(actions, weights)[0], key)
+            action = rng.choices(actions, weights)[0]
+            if action in ("update", "delete") and rng.random() < FRESH:
+                self._learn(await self._session.run("get", key))
+            op = await self._step(action, key)
             self._learn(op)
             unreachable = op.status == 0
             if unreachable and rng.random() < LEAVE:

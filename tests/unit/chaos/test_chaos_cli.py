@@ -62,3 +62,8 @@ def test_a_wrong_scenario_or_duration_is_wrong_use() -> None:
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 2
+
+
+def test_the_mixed_scenario_draws_from_every_survivable_fault() -> None:
+    others = {fault for s in SCENARIOS.values() if s.survivable for fault in s.faults}
+    assert set(SCENARIOS["mixed"].faults) == others

@@ -71,6 +71,8 @@ class APIServer:
             self._process = self._spawn(self._directory)
             self._url = self._await_ready(self._process)
         except BaseException:
+            if self._process is not None:
+                self._process.kill()
             self.stop()
             raise
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import PROXY_VERBS, STATUS, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, Subresource, WriteContext
-from kapiserver.resources.field_errors import duplicate, invalid, not_supported, required
 from kapiserver.resources.names import dns1123_label
-from kapiserver.resources.pod_rules import PROTOCOLS, check_port_number
 from kapiserver.resources.printing import (
     AGE,
     NAME,
@@ -26,6 +23,13 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
+from kapiserver.resources.service_rules import (
+    LOAD_BALANCER,
+    check_service,
+    check_service_update,
+    from_outside,
+)
+from kapiserver.resources.service_updates import complete_cluster_ips, complete_update
 from kapiserver.resources.strategies import (
     set_default,
     split_status,
@@ -33,16 +37,31 @@ from kapiserver.resources.strategies import (
     without_status,
 )
 
-TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-_EXTERNAL_TYPES = ("NodePort", "LoadBalancer")
 _STICKY_SECONDS = 10800
 _SHOWN_ENDPOINTS = 3
+
+# Manifests that come from templates say "" and 0 where they mean nothing.
+_OMITTED_WHEN_EMPTY = (
+    "clusterIP",
+    "clusterIPs",
+    "externalName",
+    "externalTrafficPolicy",
+    "healthCheckNodePort",
+    "ipFamilies",
+    "sessionAffinity",
+    "type",
+)
 
 
 def _defaults(service: Object, context: WriteContext) -> None:
     spec = service.setdefault("spec", {})
+    _drop_empty(spec, _OMITTED_WHEN_EMPTY)
+    for port in items(spec, "ports"):
+        _drop_empty(port, ("nodePort",))
     set_default(spec, "sessionAffinity", "None")
     set_default(spec, "type", "ClusterIP")
+    if spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
     if spec["sessionAffinity"] == "ClientIP":
         client_ip = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
         set_default(client_ip, "timeoutSeconds", _STICKY_SECONDS)
@@ -50,7 +69,7 @@ def _defaults(service: Object, context: WriteContext) -> None:
         set_default(port, "protocol", "TCP")
         if port.get("targetPort") in (None, 0, ""):
             port["targetPort"] = port.get("port", 0)
-    if spec["type"] in _EXTERNAL_TYPES:
+    if from_outside(spec):
         set_default(spec, "externalTrafficPolicy", "Cluster")
     if spec["type"] != "ExternalName":
         set_default(spec, "internalTrafficPolicy", "Cluster")
@@ -59,118 +78,32 @@ def _defaults(service: Object, context: WriteContext) -> None:
     _default_load_balancer_status(service)
 
 
+def _drop_empty(holder: Object, fields: Iterable[str]) -> None:
+    for field in fields:
+        if field in holder and not holder[field]:
+            del holder[field]
+
+
 def _default_load_balancer_status(service: Object) -> None:
     for ingress in items(service, "status", "loadBalancer", "ingress"):
         if ingress.get("ip"):
             set_default(ingress, "ipMode", "VIP")
 
 
-def _align_cluster_ips(spec: Object) -> None:
-    """clusterIP is the first of clusterIPs; a client that knows one of them gets both."""
-    first, all_of_them = spec.get("clusterIP"), spec.get("clusterIPs")
-    if first and not all_of_them:
-        spec["clusterIPs"] = [first]
-    elif all_of_them and not first:
-        spec["clusterIP"] = all_of_them[0]
-
-
 def _prepare_for_create(service: Object, context: WriteContext) -> None:
     service["status"] = {"loadBalancer": {}}
-    _align_cluster_ips(service.get("spec") or {})
+    complete_cluster_ips(service.setdefault("spec", {}))
 
 
 def _prepare_for_update(service: Object, context: WriteContext) -> None:
-    """What was allocated stays when a client that does not know it sends the object back."""
     split_status(service, context)
     old = context.old
     if old is None or context.subresource == "status":
         return
-    spec, before = service.get("spec") or {}, old.get("spec") or {}
-    if spec.get("type") == "ExternalName" or before.get("type") == "ExternalName":
-        return
-    if not spec.get("clusterIP") and not spec.get("clusterIPs"):
-        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if field in before:
-                spec.setdefault(field, before[field])
-    _align_cluster_ips(spec)
-    if spec.get("type") in _EXTERNAL_TYPES:
-        known = {
-            (port.get("port"), port.get("protocol")): port["nodePort"]
-            for port in items(before, "ports")
-            if port.get("nodePort")
-        }
-        for port in items(spec, "ports"):
-            kept = known.get((port.get("port"), port.get("protocol")))
-            if kept and not port.get("nodePort"):
-                port["nodePort"] = kept
-
-
-def _validate(service: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = service.get("spec") or {}
-    found: list[Cause] = []
-    kind_of_service = spec.get("type")
-    if kind_of_service not in TYPES:
-        found.append(not_supported("spec.type", kind_of_service, TYPES))
-    if spec.get("sessionAffinity") not in ("None", "ClientIP"):
-        found.append(
-            not_supported("spec.sessionAffinity", spec.get("sessionAffinity"), ("ClientIP", "None"))
-        )
-    ports = items(spec, "ports")
-    headless = spec.get("clusterIP") == "None"
-    if not ports and not headless and kind_of_service != "ExternalName":
-        found.append(required("spec.ports"))
-    if headless and kind_of_service in _EXTERNAL_TYPES:
-        found.append(
-            invalid(
-                "spec.clusterIPs[0]",
-                "None",
-                f"may not be set to 'None' for {kind_of_service} services",
-            )
-        )
-    if kind_of_service == "ExternalName" and not spec.get("externalName"):
-        found.append(required("spec.externalName"))
-    found += _check_ports(ports)
-    return found
-
-
-def _check_ports(ports: list[Object]) -> list[Cause]:
-    found: list[Cause] = []
-    names: set[str] = set()
-    pairs: set[tuple[object, object]] = set()
-    for position, port in enumerate(ports):
-        here = f"spec.ports[{position}]"
-        name = text(port, "name")
-        if not name and len(ports) > 1:
-            found.append(required(f"{here}.name"))
-        elif name:
-            found += [invalid(f"{here}.name", name, why) for why in dns1123_label(name)]
-            if name in names:
-                found.append(duplicate(f"{here}.name", name))
-            names.add(name)
-        found += check_port_number(port.get("port", 0), f"{here}.port")
-        if isinstance(port.get("targetPort"), int):
-            found += check_port_number(port["targetPort"], f"{here}.targetPort")
-        if port.get("protocol") not in PROTOCOLS:
-            found.append(not_supported(f"{here}.protocol", port.get("protocol"), PROTOCOLS))
-        pair = (port.get("protocol"), port.get("port"))
-        if pair in pairs:
-            found.append(
-                duplicate(here, {"protocol": port.get("protocol"), "port": port.get("port")})
-            )
-        pairs.add(pair)
-    return found
-
-
-def _cluster_ip_stays(service: Object, context: WriteContext) -> Sequence[Cause]:
-    old = context.old
-    if old is None or context.subresource == "status":
-        return ()
-    spec, before = service.get("spec") or {}, old.get("spec") or {}
-    if "ExternalName" in (spec.get("type"), before.get("type")):
-        return ()
-    if before.get("clusterIP") and spec.get("clusterIP") != before["clusterIP"]:
-        return [invalid("spec.clusterIPs[0]", spec.get("clusterIPs"), "may not change once set")]
-    return ()
+    spec = service.setdefault("spec", {})
+    complete_update(spec, old.get("spec") or {})
+    if spec.get("type") != LOAD_BALANCER:
+        service["status"] = {**(old.get("status") or {}), "loadBalancer": {}}
 
 
 def _cluster_ip(service: Object, now: float) -> str:
@@ -252,8 +185,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_defaults,
             create=_prepare_for_create,
             update=_prepare_for_update,
-            validate=_validate,
-            validate_update=_cluster_ip_stays,
+            validate=check_service,
+            validate_update=check_service_update,
             create_on_update=True,
             generation=False,
         ),

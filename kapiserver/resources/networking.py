@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.core_services import ingress_points
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid, not_supported, required
+from kapiserver.resources.field_errors import immutable, invalid, not_supported, required
 from kapiserver.resources.names import ip_address
 from kapiserver.resources.printing import (
     NONE,
@@ -126,6 +127,61 @@ def _validate_class(obj: Object, context: WriteContext) -> Sequence[Cause]:
     return ()
 
 
+def _validate_address(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    parent = dig(obj, "spec", "parentRef")
+    if not parent:
+        return [required("spec.parentRef")]
+    return [
+        required(f"spec.parentRef.{field}")
+        for field in ("resource", "name")
+        if not text(parent, field)
+    ]
+
+
+def _validate_ranges(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    cidrs, field = items(obj, "spec", "cidrs"), "spec.cidrs"
+    if context.subresource == "status":
+        return ()
+    if not cidrs:
+        return [required(field, "at least one CIDR required")]
+    if len(cidrs) > 2:
+        return [invalid(field, obj["spec"], "may only hold up to 2 values")]
+    found: list[Cause] = []
+    versions = []
+    for position, cidr in enumerate(cidrs):
+        try:
+            network = ipaddress.ip_network(cidr, strict=False)
+        except ValueError:
+            why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+            found.append(invalid(f"{field}[{position}]", cidr, why))
+            continue
+        versions.append(network.version)
+        if str(network) != cidr:
+            why = f'must be in canonical form ("{network}")'
+            found.append(invalid(f"{field}[{position}]", cidr, why))
+    if len(versions) != len(set(versions)):
+        why = (
+            "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and "
+            "2001:db8::/64"
+        )
+        found.append(invalid(field, cidrs, why))
+    return found
+
+
+def _ranges_stay(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    """The one change there is: a second family beside the first."""
+    if context.old is None or context.subresource == "status":
+        return ()
+    now, was = items(obj, "spec", "cidrs"), items(context.old, "spec", "cidrs")
+    if len(now) != len(was) and (len(was), len(now)) != (1, 2):
+        return [immutable("spec.cidrs", now)]
+    return [
+        immutable(f"spec.cidrs[{position}]", ours)
+        for position, (ours, theirs) in enumerate(zip(now, was, strict=False))
+        if ours != theirs
+    ]
+
+
 def _class_defaults(obj: Object, context: WriteContext) -> None:
     parameters = dig(obj, "spec", "parameters")
     if isinstance(parameters, dict):
@@ -176,7 +232,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         short=("ip",),
         name_rule=ip_address,
-        strategy=without_status(validate_update=unchanging("spec.parentRef")),
+        strategy=without_status(
+            validate=_validate_address, validate_update=unchanging("spec.parentRef")
+        ),
         columns=table(column("ParentRef", _parent, "The object that the address belongs to.")),
     ),
     NETWORKING.resource(
@@ -184,7 +242,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "servicecidrs",
         namespaced=False,
         subresources=(STATUS,),
-        strategy=with_status(generation=False),
+        strategy=with_status(
+            validate=_validate_ranges, validate_update=_ranges_stay, generation=False
+        ),
         columns=table(column("CIDRs", _cidrs, "Ranges that service addresses come from.")),
     ),
 )

@@ -22,7 +22,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("storage",),
     ("resources",),
     ("pipeline", "authn", "authz", "audit", "admission", "api"),
-    ("controllers", "cluster", "metrics"),
+    ("allocation", "controllers", "cluster", "metrics"),
     ("http",),
     ("server",),
     ("testing",),

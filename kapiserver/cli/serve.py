@@ -28,9 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
         expected, rest = group.split((StartError, StoreError))
         if expected is None or rest is not None:
             raise
-        error = _first(expected)
-        stopped = "" if isinstance(error, StartError) else "the node has stopped: "
-        raise CommandError(f"{stopped}{error}") from group
+        failure = _first(expected)
+        stopped = "" if isinstance(failure, StartError) else "the node has stopped: "
+        raise CommandError(f"{stopped}{failure}") from group
     return 0
 
 

@@ -8,6 +8,7 @@ dashes in front; a flag wins over the file.
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -75,6 +76,32 @@ def members(text: str) -> tuple[tuple[str, str], ...]:
         address(where)
         found.append((name, where))
     return tuple(found)
+
+
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
+def networks(text: str) -> Networks:
+    """One or two ranges, `10.96.0.0/16` or `10.96.0.0/16,fd00:96::/112`; the first is preferred."""
+    found = tuple(ipaddress.ip_network(part.strip(), strict=False) for part in text.split(","))
+    if len(found) > 2 or len({network.version for network in found}) != len(found):
+        raise ValueError("want one range, or two of different IP families")
+    for network in found:
+        if network.num_addresses < 4 or (network.version == 6 and network.prefixlen < 64):
+            raise ValueError(f"{network} is too small, or larger than an IPv6 /64")
+    return found
+
+
+def port_range(text: str) -> tuple[int, int]:
+    """(first, last) of `30000-32767`, or `30000+2767` as a port and how many follow it."""
+    match = re.fullmatch(r"(\d+)([-+])(\d+)", text)
+    if match is None:
+        raise ValueError("want a range of ports such as 30000-32767")
+    first = port(match[1])
+    last = port(match[3] if match[2] == "-" else str(first + int(match[3])))
+    if not 0 < first <= last:
+        raise ValueError("want a range of ports such as 30000-32767")
+    return first, last
 
 
 class Option(NamedTuple):
@@ -161,6 +188,22 @@ OPTIONS: tuple[Option, ...] = (
         "BOOL",
         "Treat requests without credentials as system:anonymous (health and version only).",
         "Authentication",
+    ),
+    Option(
+        "service-cluster-ip-range",
+        networks,
+        "10.96.0.0/16",
+        "CIDR[,CIDR]",
+        "Where services get their addresses from; with two, of both IP families, dual-stack.",
+        "Services",
+    ),
+    Option(
+        "service-node-port-range",
+        port_range,
+        "30000-32767",
+        "FIRST-LAST",
+        "The ports that services may open on every node.",
+        "Services",
     ),
     Option("event-ttl", duration, "1h", "DURATION", "How long Event objects are kept.", "Storage"),
     Option(
@@ -292,6 +335,8 @@ class ServerConfig:
     client_ca_file: Path | None
     token_auth_file: Path | None
     anonymous_auth: bool
+    service_cluster_ip_range: Networks
+    service_node_port_range: tuple[int, int]
     event_ttl: float
     max_request_bytes: int
     quota_backend_bytes: int

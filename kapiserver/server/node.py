@@ -16,6 +16,11 @@ from functools import partial
 
 import trio
 
+from kapiserver.allocation.companion import ServiceAllocation
+from kapiserver.allocation.kubernetes_service import KubernetesService
+from kapiserver.allocation.ranges import PortRange
+from kapiserver.allocation.repair import Repair
+from kapiserver.allocation.service_cidrs import ServiceCIDRController, ensure_default
 from kapiserver.api.call import Services
 from kapiserver.api.health import Health
 from kapiserver.api.openapi import OpenAPI
@@ -106,8 +111,13 @@ class Node:
         registry = builtin_registry()
         scopes = Scopes(registry, self.storage, schemas)
         ttl = max(1, int(config.event_ttl))
+        self._allocation = ServiceAllocation(
+            scopes, config.service_cluster_ip_range, PortRange(*config.service_node_port_range)
+        )
         self.services = make_services(
-            scopes, lifetimes={"events": ttl, "events.events.k8s.io": ttl}
+            scopes,
+            lifetimes={"events": ttl, "events.events.k8s.io": ttl},
+            companions={"services": self._allocation},
         )
         self._openapi = OpenAPI(registry, schemas)
         self._ready = False
@@ -186,6 +196,7 @@ class Node:
         """Wait for a leader, make what every cluster has, then start the controllers."""
         await self._until_current()
         await ensure_namespaces(self.services)
+        await ensure_default(self.services, self._allocation.networks)
         amnesia.remember(self._config.data_dir)
         self._ready = True
         # What was loaded stays: the collector need not look at it again.
@@ -196,6 +207,10 @@ class Node:
         task_status.started(url)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._leading, NamespaceController(self.services).run)
+            nursery.start_soon(self._leading, ServiceCIDRController(self.services).run)
+            nursery.start_soon(self._leading, Repair(self._allocation.records).run)
+            kubernetes = KubernetesService(self.services, self._allocation, self._store)
+            nursery.start_soon(self._leading, kubernetes.run)
             nursery.start_soon(self._leading, GarbageCollector(self.services).run)
             nursery.start_soon(self._openapi.warm)
             nursery.start_soon(promote_learners, self._store)

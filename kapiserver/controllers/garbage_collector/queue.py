@@ -74,7 +74,3 @@ class WorkQueue(Generic[T]):
         heapq.heappush(self._later, (trio.current_time() + delay, self._counter, item))
         self._delayed.add(item)
         self._wake.set()
-
-    def failures(self, item: T) -> int:
-        """How often in a row it was retried."""
-        return self._failures.get(item, 0)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from kapiserver.api.apply.managers import check_entries
 from kapiserver.api.content import label_value, qualified_name
 from kapiserver.errors import BadRequest, Cause
 from kapiserver.resources.definition import NameRule, Object
@@ -178,6 +179,8 @@ def check_metadata(
         causes += _check_owners(owners)
     if finalizers := metadata.get("finalizers"):
         causes += _check_finalizers(finalizers)
+    if entries := metadata.get("managedFields"):
+        causes += check_entries(entries)
     return causes
 
 

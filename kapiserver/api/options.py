@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kapiserver.api import negotiation
+from kapiserver.api.apply.managers import check_name
 from kapiserver.api.field_selector import FieldSelector, FieldSelectorError, parse_fields
 from kapiserver.api.go_text import kind_name, quoted
 from kapiserver.api.label_selector import LabelSelector, SelectorError, parse_labels
@@ -23,7 +24,6 @@ IGNORE, WARN, STRICT = "Ignore", "Warn", "Strict"
 _FIELD_VALIDATIONS = (IGNORE, WARN, STRICT)
 _PROPAGATIONS = ("Foreground", "Background", "Orphan")
 _MATCHES = ("Exact", "NotOlderThan")
-FIELD_MANAGER_LIMIT = 128
 
 # A watch without timeoutSeconds ends at a random time between these, so that clients spread.
 WATCH_SECONDS = (1800.0, 3600.0)
@@ -76,14 +76,7 @@ def write_options(query: Query, kind: str) -> WriteOptions:
     if validation not in _FIELD_VALIDATIONS:
         causes.append(not_supported("fieldValidation", validation, ("", *_FIELD_VALIDATIONS)))
     manager = first(query, "fieldManager")
-    if len(manager.encode()) > FIELD_MANAGER_LIMIT:
-        detail = f"may not be more than {FIELD_MANAGER_LIMIT} bytes"
-        causes.append(Cause("FieldValueTooLong", f"Too long: {detail}", "fieldManager"))
-    for position, char in enumerate(manager):
-        if not char.isprintable():
-            at = len(manager[:position].encode())
-            detail = f"invalid character U+{ord(char):04X} (at position {at})"
-            causes.append(invalid("fieldManager", manager, detail))
+    causes += check_name(manager, "fieldManager")
     force = flag(query, "force")
     if force and kind == "PatchOptions":
         causes.append(forbidden("force", "may not be specified for non-apply patch"))

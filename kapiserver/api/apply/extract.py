@@ -20,12 +20,17 @@ class ListError(ValueError):
 
 
 def field_set(kind: Type, value: Any, *, strict: bool = False) -> FieldSet:
-    """What somebody who applies `value` owns. `strict`: ListError for lists that cannot merge.
+    """What somebody who applies `value` owns below its place.
 
-    Otherwise items that occur twice are owned as one, without their fields.
+    `strict`: ListError for lists that cannot merge. Otherwise items that occur twice are owned as
+    one, without their fields.
     """
+    if not value or kind is LEAF:
+        return EMPTY
     if value.__class__ is dict and kind.__class__ is MapType:
         return _of_map(kind, value, strict)
+    if value.__class__ is list and kind.__class__ is ListType:
+        return _of_list(kind, value, strict)
     return EMPTY
 
 
@@ -36,7 +41,7 @@ def _of_map(kind: MapType, value: dict[str, Any], strict: bool) -> FieldSet:
         field = fields.get(name)
         if field is None:
             element, below_type = kind.step(name)
-            inner = _inner(below_type, below, strict)
+            inner = field_set(below_type, below, strict=strict)
             out[element] = {SELF: MEMBER, **inner} if inner else MEMBER
             continue
         below_type = field.type
@@ -55,17 +60,6 @@ def _of_map(kind: MapType, value: dict[str, Any], strict: bool) -> FieldSet:
     return out
 
 
-def _inner(kind: Type, value: Any, strict: bool) -> FieldSet:
-    """What is owned below a place, the place itself not counted."""
-    if not value or kind is LEAF:
-        return EMPTY
-    if value.__class__ is dict and kind.__class__ is MapType:
-        return _of_map(kind, value, strict)
-    if value.__class__ is list and kind.__class__ is ListType:
-        return _of_list(kind, value, strict)
-    return EMPTY
-
-
 def _of_list(kind: ListType, items: list[Any], strict: bool) -> FieldSet:
     out: FieldSet = {}
     twice = False
@@ -81,7 +75,7 @@ def _of_list(kind: ListType, items: list[Any], strict: bool) -> FieldSet:
             twice = True
             out[element] = MEMBER
             continue
-        inner = _inner(kind.item, item, strict)
+        inner = field_set(kind.item, item, strict=strict)
         out[element] = {SELF: MEMBER, **inner} if inner else MEMBER
     if twice:
         for element in repeated(kind, items):

@@ -57,6 +57,8 @@ class FieldManager:
         self.api_version = f"{group}/{version.name}" if group else version.name
         self._schema = version.schema
         self._subresource = subresource
+        # a Scale has no annotations of its own that could hold a config
+        self._annotated = subresource != "scale"
         self._types = types
         self._versions = KindVersions(definition, types, registry, subresource)
 
@@ -152,7 +154,7 @@ class FieldManager:
                 table[me] = Owner(fields, self.api_version, time)
             else:
                 del table[me]
-        if who == lastapplied.MANAGER:
+        if who == lastapplied.MANAGER and self._annotated:
             merged = lastapplied.refresh(merged, config)
         metadata = dict(merged.get("metadata") or {})
         if table:
@@ -180,7 +182,7 @@ class FieldManager:
         try:
             return apply(self._versions, base, config, version, managers, me, force=force)
         except Conflicted as conflicted:
-            if who != lastapplied.MANAGER:
+            if who != lastapplied.MANAGER or not self._annotated:
                 raise
             takeable = lastapplied.takeable(self._types.of(self._schema), base, version)
             if takeable is None:

@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 from kapiserver.api.apply.sets import FieldsError, FieldSet, parse, union
 from kapiserver.api.apply.sets import in_order as ordered_set
 from kapiserver.api.go_text import quoted
+from kapiserver.errors import Cause
+from kapiserver.resources.field_errors import invalid, too_long
 
 APPLY = "Apply"
 UPDATE = "Update"
 FIELDS_TYPE = "FieldsV1"
 
 NAME_LIMIT = 128
+SUBRESOURCE_LIMIT = 256
 # More managers than this that only update are merged into one, oldest first.
 MAX_UPDATERS = 10
 ANCIENT = "ancient-changes"
@@ -125,6 +128,32 @@ def decoded(entries: Sequence[Mapping[str, Any]]) -> Managers:
         )
         out[manager] = Owner(fields, version, entry.get("time", ""))
     return out
+
+
+def check_entries(entries: Sequence[Mapping[str, Any]]) -> list[Cause]:
+    """What names in entries may not be, as findings about metadata."""
+    causes: list[Cause] = []
+    for index, entry in enumerate(entries):
+        where = f"metadata.managedFields[{index}]"
+        manager, subresource = entry.get("manager", ""), entry.get("subresource", "")
+        if len(manager) > NAME_LIMIT or not manager.isprintable():
+            causes += check_name(manager, f"{where}.manager")
+        if len(subresource.encode()) > SUBRESOURCE_LIMIT:
+            causes.append(too_long(f"{where}.subresource", SUBRESOURCE_LIMIT))
+    return causes
+
+
+def check_name(manager: str, field: str) -> list[Cause]:
+    """A manager's name is short and printable."""
+    causes: list[Cause] = []
+    if len(manager.encode()) > NAME_LIMIT:
+        causes.append(too_long(field, NAME_LIMIT))
+    for position, char in enumerate(manager):
+        if not char.isprintable():
+            at = len(manager[:position].encode())
+            detail = f"invalid character U+{ord(char):04X} (at position {at})"
+            causes.append(invalid(field, manager, detail))
+    return causes
 
 
 def encoded(managers: Managers, *, sort: frozenset[Identity] | None = None) -> list[dict[str, Any]]:

@@ -27,13 +27,18 @@ _STATUS_KEEPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def reset_fields(definition: ResourceDefinition, kind: Type, subresource: str) -> FieldSet:
-    """The set (whole trees) of what writing through `subresource` cannot change."""
+def reset_fields(
+    definition: ResourceDefinition, kind: Type, subresource: str, *, custom: bool
+) -> FieldSet:
+    """The set (whole trees) of what writing through `subresource` cannot change.
+
+    Custom resources take nothing but status through /status.
+    """
     names = kind.fields if isinstance(kind, MapType) else {}
     if subresource == "status":
         out = {of_field(name): MEMBER for name in names if name not in _ENVELOPE}
         out.setdefault(of_field("spec"), MEMBER)  # custom resources may not declare theirs
-        kept = _STATUS_KEEPS.get(definition.resource)
+        kept = _ALL if custom else _STATUS_KEEPS.get(definition.resource)
         if kept is not None:
             metadata = [("f:metadata", of_field(name)) for name in kept]
             out["f:metadata"] = of_paths(*metadata)["f:metadata"] if metadata else MEMBER

@@ -44,7 +44,8 @@ class KindVersions:
         if fields is None:
             definition, version = self._find(api_version)
             kind = self._types.of(version.schema)
-            fields = reset_fields(definition, kind, self._subresource)
+            custom = self._types.schemas.is_added(version.schema)
+            fields = reset_fields(definition, kind, self._subresource, custom=custom)
             self._ignored[api_version] = fields
         return fields
 

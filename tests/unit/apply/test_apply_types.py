@@ -1,0 +1,149 @@
+"""Sets recorded under other schemas, names of managers, and how elements are spelt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kapiserver.api.apply.elements import ElementError, canonical, shown
+from kapiserver.api.apply.managers import (
+    NAME_LIMIT,
+    ManagedFieldsError,
+    check_entries,
+    decoded,
+    from_user_agent,
+    is_reset,
+)
+from kapiserver.api.apply.reconcile import reconcile
+from kapiserver.api.apply.sets import FieldsError, FieldSet, of_paths, parse
+from kapiserver.api.apply.types import FieldTypes
+from kapiserver.resources.schema import SchemaSet
+
+_TEXT = {"type": "string"}
+
+
+def _types(schemas: SchemaSet, name: str, **field: Any) -> Any:
+    schemas.define(name, {"type": "object", "properties": {"place": field}})
+    return FieldTypes(schemas).of(name)
+
+
+def _map(schemas: SchemaSet, *, atomic: bool) -> Any:
+    hint = {"x-kubernetes-map-type": "atomic"} if atomic else {}
+    return _types(schemas, "test.Map", type="object", additionalProperties=_TEXT, **hint)
+
+
+def _list(schemas: SchemaSet, *, atomic: bool) -> Any:
+    hint = {"x-kubernetes-list-type": "atomic" if atomic else "set"}
+    return _types(schemas, "test.List", type="array", items=_TEXT, **hint)
+
+
+WHOLE = of_paths(("f:place",))
+
+
+def test_who_owned_part_of_what_became_atomic_owns_all_of_it(schemas: SchemaSet) -> None:
+    keys = of_paths(("f:place", "f:a"), ("f:place", "f:b"))
+    assert reconcile(_map(schemas, atomic=True), keys, {"place": {"a": "1"}}) == WHOLE
+    values = of_paths(("f:place", 'v:"a"'))
+    assert reconcile(_list(schemas, atomic=True), values, {"place": ["a"]}) == WHOLE
+
+
+def test_who_owned_all_of_what_is_no_longer_atomic_owns_every_part(schemas: SchemaSet) -> None:
+    live: Any = {"place": {"a": "1", "b": "2"}}
+    keys = of_paths(("f:place",), ("f:place", "f:a"), ("f:place", "f:b"))
+    assert reconcile(_map(schemas, atomic=False), WHOLE, live) == keys
+    live = {"place": ["a"]}
+    values = of_paths(("f:place",), ("f:place", 'v:"a"'))
+    assert reconcile(_list(schemas, atomic=False), WHOLE, live) == values
+
+
+def test_what_fits_is_left_alone(schemas: SchemaSet) -> None:
+    fields: FieldSet = of_paths(("f:place", "f:a"), ("f:unknown", "f:x"))
+    assert reconcile(_map(schemas, atomic=False), fields, {"place": {"a": "1"}}) is fields
+    assert reconcile(_map(schemas, atomic=True), WHOLE, {"place": {"a": "1"}}) is WHOLE
+
+
+def test_a_replaced_definition_has_new_types(schemas: SchemaSet) -> None:
+    types = FieldTypes(schemas)
+    schemas.define("test.Changing", {"type": "object", "properties": {"a": _TEXT}})
+    before = types.of("test.Changing")
+    assert types.of("test.Changing") is before
+    schemas.define("test.Changing", {"type": "object", "properties": {"b": _TEXT}})
+    assert types.of("test.Changing") is not before
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("kubectl/v1.37.1 (linux/amd64) kubernetes/1", "kubectl"),
+        ("Mozilla", "Mozilla"),
+        ("", ""),
+        ("a\x07b/1", "ab"),
+        ("x" * 200, "x" * NAME_LIMIT),
+        ("é" * 100, "é" * (NAME_LIMIT // 2)),
+    ],
+)
+def test_clients_are_known_by_their_programs_name(agent: str, name: str) -> None:
+    assert from_user_agent(agent) == name
+
+
+def test_elements_have_one_spelling() -> None:
+    assert canonical('k:{ "b": 1, "a": "x" }') == 'k:{"a":"x","b":1}'
+    assert canonical('v: "x"') == 'v:"x"'
+    assert canonical("i:07") == "i:7"
+    assert canonical("z:later") is None
+    for wrong in ("f", "name", "k:[1]", "v:{", "i:x"):
+        with pytest.raises(ElementError):
+            canonical(wrong)
+
+
+def test_paths_are_shown_as_upstream_shows_them() -> None:
+    path = ("f:spec", 'k:{"containerPort":80,"protocol":"TCP"}', 'v:"a\\"b"', "i:3")
+    assert shown(path) == '.spec[containerPort=80,protocol="TCP"][="a\\"b"][3]'
+
+
+def test_sets_from_outside_are_brought_to_one_form() -> None:
+    sent = {"f:a": {".": {}}, "f:b": {"f:c": {}, "x:d": {}}, "f:e": {"x:d": {}}}
+    assert parse(sent) == {"f:a": {}, "f:b": {"f:c": {}}, "f:e": {}}
+    for wrong in ([], {"f:a": []}, {"q": {}}):
+        with pytest.raises(FieldsError):
+            parse(wrong)
+
+
+ENTRY = {
+    "manager": "m",
+    "operation": "Apply",
+    "apiVersion": "v1",
+    "fieldsType": "FieldsV1",
+    "fieldsV1": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"operation": "Grab"}, "operation must be `Apply` or `Update`"),
+        ({"apiVersion": ""}, "apiVersion must not be empty"),
+        ({"fieldsType": ""}, "missing fieldsType in managed fields entry 0"),
+        ({"fieldsType": "V2"}, 'invalid fieldsType "V2" in managed fields entry 0'),
+        ({"fieldsV1": {"a": {}}}, "error decoding set"),
+    ],
+)
+def test_entries_that_are_none(change: Any, problem: str) -> None:
+    with pytest.raises(ManagedFieldsError, match=problem):
+        decoded([{**ENTRY, **change}])
+
+
+def test_names_in_entries_are_checked() -> None:
+    wrong = [ENTRY, {**ENTRY, "manager": "m" * 129, "subresource": "s" * 257}]
+    assert [cause.field for cause in check_entries(wrong)] == [
+        "metadata.managedFields[1].manager",
+        "metadata.managedFields[1].subresource",
+    ]
+
+
+def test_resets() -> None:
+    assert is_reset([])
+    assert is_reset([{}])
+    assert not is_reset(None)
+    assert not is_reset([ENTRY])

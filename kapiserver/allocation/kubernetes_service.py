@@ -51,25 +51,35 @@ _FIELDS = ("subsets", "endpoints", "ports")
 class KubernetesService:
     """`run` on the leader, until cancelled."""
 
-    def __init__(self, services: Services, allocation: ServiceAllocation, store: Store) -> None:
+    def __init__(
+        self, services: Services, allocation: ServiceAllocation, store: Store, own_url: str
+    ) -> None:
         self._services = services
         self._networks = allocation.networks
-        self._nodes = LiveNodes(lambda: _connected(store), lambda: _urls(store))
-        self._store = store
+        self._own_url = own_url
         self._problem = ""
+
+        def urls() -> dict[str, str]:
+            return {**_urls(store), store.node_id: own_url}
+
+        self._nodes = LiveNodes(lambda: _connected(store), urls)
 
     async def run(self) -> None:
         self._nodes.forget()
         while True:
-            try:
-                await self.step()
-            except ApiError as error:
-                if error.message != self._problem:
-                    log.warning("service %s/%s: %s", NAMESPACE, NAME, error.message)
-                self._problem = error.message
-            else:
-                self._problem = ""
+            await self.try_step()
             await trio.sleep(INTERVAL_SECONDS)
+
+    async def try_step(self) -> None:
+        """What cannot be done now is said once, and done another time."""
+        problem = ""
+        try:
+            await self.step()
+        except ApiError as error:
+            problem = error.message
+            if problem != self._problem:
+                log.warning("service %s/%s: %s", NAMESPACE, NAME, problem)
+        self._problem = problem
 
     async def step(self) -> None:
         """Bring everything to where it should be. Raises ApiError."""
@@ -88,12 +98,11 @@ class KubernetesService:
         if scope.objects.get_now(NAMESPACE, NAME) is not None or not places:
             return
         range_ = AddressRange.of(self._networks[0])
-        own = urlsplit(_urls(self._store).get(self._store.node_id, ""))
         port = {
             "name": PORT_NAME,
             "port": PORT,
             "protocol": "TCP",
-            "targetPort": own.port or places[0][1],
+            "targetPort": urlsplit(self._own_url).port or PORT,
         }
         await self._create(
             scope,

@@ -11,14 +11,15 @@ from typing import NamedTuple
 import orjson
 
 from kapiserver.allocation.ranges import PortRange
-from kapiserver.allocation.records import Records, internal, refused
+from kapiserver.allocation.records import Records, internal, parent_of, refused
 from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.printing import items
 from kapiserver.resources.service_rules import LOAD_BALANCER, needs_health_check, on_nodes
 from kapiserver.storage.keys import KeySpace
-from kapiserver.storage.together import NOTHING, Together, key_gone, new_key
+from kapiserver.storage.together import NOTHING, Together, new_record, record_gone
+from raftstore.types import KeyValue
 
 KEYS = KeySpace("servicenodeports", namespaced=False)
 
@@ -34,9 +35,21 @@ class PortRecord(NamedTuple):
     revision: int
 
 
-def owner_of(service: Object) -> bytes:
-    metadata = service["metadata"]
-    return orjson.dumps({"namespace": metadata["namespace"], "name": metadata["name"]})
+def new_port(port: int, service: Object) -> Together:
+    """The record of a port that a service takes. It looks like an object; it is not served."""
+    record = {
+        "kind": "NodePort",
+        "apiVersion": "allocation.internal/v1",
+        "metadata": {"name": str(port)},
+        "spec": {"parentRef": parent_of(service["metadata"])},
+    }
+    return new_record(KEYS.key("", str(port)), record)
+
+
+def read_port(kv: KeyValue) -> PortRecord:
+    parent = orjson.loads(kv.value)["spec"]["parentRef"]
+    port = int(KEYS.split(kv.key)[1])
+    return PortRecord(port, parent["namespace"], parent["name"], kv.mod_revision)
 
 
 class PortAllocator:
@@ -49,10 +62,7 @@ class PortAllocator:
     def record(self, port: int) -> PortRecord | None:
         """Who has a port, as far as this node knows."""
         found = self._records.storage.backend.get(KEYS.key("", str(port)))
-        if found is None:
-            return None
-        owner = orjson.loads(found.value)
-        return PortRecord(port, owner["namespace"], owner["name"], found.mod_revision)
+        return None if found is None else read_port(found)
 
     async def assign(self, service: Object, old: Object | None, *, dry_run: bool) -> Together:
         """Raises Invalid, and InternalError when all are taken."""
@@ -79,7 +89,7 @@ class PortAllocator:
         for port in sorted(ports):
             record = self.record(port)
             if record is not None and record[1:3] == (metadata["namespace"], metadata["name"]):
-                together += key_gone(KEYS.key("", str(port)), record.revision)
+                together += record_gone(KEYS.key("", str(port)), record.revision)
         return together
 
 
@@ -206,7 +216,7 @@ class _Claims:
 
     def _claim(self, port: int) -> None:
         self._taken.add(port)
-        self.together += new_key(KEYS.key("", str(port)), owner_of(self._service))
+        self.together += new_port(port, self._service)
 
 
 def _same(port: Object, number: int) -> bool:

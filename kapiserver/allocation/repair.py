@@ -13,11 +13,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-import orjson
 import trio
 
 from kapiserver.allocation.families import addresses_of
-from kapiserver.allocation.ports import KEYS, all_ports, owner_of
+from kapiserver.allocation.ports import KEYS, all_ports, new_port, read_port
 from kapiserver.allocation.ranges import family_of, parse_address
 from kapiserver.allocation.records import Records, is_managed, new_address, refers_to
 from kapiserver.errors import ApiError
@@ -29,12 +28,11 @@ from kapiserver.storage.together import (
     Together,
     absent,
     gone,
-    key_gone,
-    new_key,
     new_object,
+    record_gone,
     unchanged,
 )
-from raftstore.types import KeyValue, prefix_end
+from raftstore.types import prefix_end
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +74,7 @@ class Repair:
                 key = KEYS.key("", str(port))
                 if self._records.storage.backend.get(key) is None:
                     log.warning("node port %d of service %s was free", port, _name(service))
-                    await self._do(unchanged(stored) + new_key(key, owner_of(service)))
+                    await self._do(unchanged(stored) + new_port(port, service))
             if step % _STEP == 0:
                 await trio.lowlevel.checkpoint()
 
@@ -124,19 +122,17 @@ class Repair:
     async def _check_ports(self) -> None:
         backend = self._records.storage.backend
         for kv in backend.range_local(KEYS.prefix, prefix_end(KEYS.prefix)).kvs:
-            owner = orjson.loads(kv.value)
-            port = int(KEYS.split(kv.key)[1])
+            record = read_port(kv)
             services = self._records.services
-            stored = services.get_now(owner["namespace"], owner["name"])
+            stored = services.get_now(record.namespace, record.name)
             if stored is None:
-                held = absent(services, owner["namespace"], owner["name"])
-                await self._free_port(kv, port, held)
-            elif port not in all_ports(stored.decoded().get("spec") or {}):
-                await self._free_port(kv, port, unchanged(stored))
-
-    async def _free_port(self, kv: KeyValue, port: int, guard: Together) -> None:
-        log.warning("node port %d belongs to no service", port)
-        await self._do(guard + key_gone(kv.key, kv.mod_revision))
+                guard = absent(services, record.namespace, record.name)
+            elif record.port not in all_ports(stored.decoded().get("spec") or {}):
+                guard = unchanged(stored)
+            else:
+                continue
+            log.warning("node port %d belongs to no service", record.port)
+            await self._do(guard + record_gone(kv.key, kv.mod_revision))
 
     # -- helpers --------------------------------------------------------------------------------
 

@@ -45,23 +45,35 @@ _LOOK_AGAIN_SECONDS = 1.0
 
 
 async def ensure_default(services: Services, networks: Sequence[Network]) -> None:
-    """Returns when the cluster has its ServiceCIDR; keeps trying while it has no leader."""
-    scope = Records(services.scopes).range_scope
-    while scope.objects.get_now("", DEFAULT) is None:
-        call = internal_call(services, scope, SYSTEM, "create", "", DEFAULT)
-        obj = {
-            "kind": scope.kind,
-            "apiVersion": scope.api_version,
-            "metadata": {"name": DEFAULT},
-            "spec": {"cidrs": [str(network) for network in networks]},
-        }
+    """Returns when the cluster has its ServiceCIDR, and it says that it is ready; keeps trying
+    while the cluster has no leader."""
+    objects = Records(services.scopes).ranges
+    controller = ServiceCIDRController(services)
+    while True:
+        stored = objects.get_now("", DEFAULT)
         try:
-            await create_object(call, obj, WriteOptions())
+            if stored is None:
+                await _create_default(services, networks)
+            else:
+                await controller.sync(DEFAULT)
+                return
         except AlreadyExists:
-            return
+            await services.scopes.storage.barrier()
         except ApiError as error:
-            log.info("cannot create service CIDR %s yet: %s", DEFAULT, error.message)
+            log.info("service CIDR %s cannot be made yet: %s", DEFAULT, error.message)
             await trio.sleep(RETRY_SECONDS)
+
+
+async def _create_default(services: Services, networks: Sequence[Network]) -> None:
+    scope = Records(services.scopes).range_scope
+    obj = {
+        "kind": scope.kind,
+        "apiVersion": scope.api_version,
+        "metadata": {"name": DEFAULT, "finalizers": [FINALIZER]},
+        "spec": {"cidrs": [str(network) for network in networks]},
+    }
+    call = internal_call(services, scope, SYSTEM, "create", "", DEFAULT)
+    await create_object(call, obj, WriteOptions())
 
 
 class ServiceCIDRController:
@@ -78,15 +90,15 @@ class ServiceCIDRController:
             async for keys in changes:
                 for key in keys:
                     try:
-                        done = await self._sync(key[1])
+                        done = await self.sync(key[1])
                     except ApiError as error:
                         log.warning("service CIDR %s: %s", key[1], error.message)
                         done = False
                     if not done:
                         nursery.start_soon(_later, changes, key)
 
-    async def _sync(self, name: str) -> bool:
-        """False: look again."""
+    async def sync(self, name: str) -> bool:
+        """Bring one to where it should be. False: look again. Raises ApiError."""
         stored = self._records.ranges.get_now("", name)
         if stored is None:
             return True

@@ -148,6 +148,7 @@ class Node:
                 "kapi": lambda context: admin.respond(context.request),
                 **more_paths(self.services),
             },
+            kubelets=settings.kubelet_settings(self._config),
         )
 
     def _openapi_answer(self, context: RequestContext) -> Response | None:
@@ -197,6 +198,9 @@ class Node:
         await self._until_current()
         await ensure_namespaces(self.services)
         await ensure_default(self.services, self._allocation.networks)
+        kubernetes = KubernetesService(self.services, self._allocation, self._store, url)
+        if self._store.is_leader:
+            await kubernetes.try_step()
         amnesia.remember(self._config.data_dir)
         self._ready = True
         # What was loaded stays: the collector need not look at it again.
@@ -209,7 +213,6 @@ class Node:
             nursery.start_soon(self._leading, NamespaceController(self.services).run)
             nursery.start_soon(self._leading, ServiceCIDRController(self.services).run)
             nursery.start_soon(self._leading, Repair(self._allocation.records).run)
-            kubernetes = KubernetesService(self.services, self._allocation, self._store)
             nursery.start_soon(self._leading, kubernetes.run)
             nursery.start_soon(self._leading, GarbageCollector(self.services).run)
             nursery.start_soon(self._openapi.warm)

@@ -34,9 +34,7 @@ NOTHING = Together()
 
 def new_object(objects: ObjectStore, namespace: str, name: str, obj: dict[str, Any]) -> Together:
     """Create an object that must not be there yet."""
-    key = objects.keys.key(namespace, name)
-    encoded = encode(obj)
-    return Together((_absent(key),), (Put(key, encoded.value, 0, encoded.stamp),))
+    return new_record(objects.keys.key(namespace, name), obj)
 
 
 def unchanged(obj: StoredObject) -> Together:
@@ -54,13 +52,14 @@ def absent(objects: ObjectStore, namespace: str, name: str) -> Together:
     return Together((_absent(objects.keys.key(namespace, name)),))
 
 
-def new_key(key: bytes, value: bytes) -> Together:
-    """Write a key that must not be there yet."""
-    return Together((_absent(key),), (Put(key, value),))
+def new_record(key: bytes, obj: dict[str, Any]) -> Together:
+    """Write a key that must not be there yet; no resource need be served from it."""
+    encoded = encode(obj)
+    return Together((_absent(key),), (Put(key, encoded.value, 0, encoded.stamp),))
 
 
-def key_gone(key: bytes, revision: int) -> Together:
-    """Delete a key that must still be at a revision."""
+def record_gone(key: bytes, revision: int) -> Together:
+    """Delete such a key, which must still be at a revision."""
     return Together((Compare(key, "mod", "=", revision),), (Delete(key),))
 
 

@@ -8,9 +8,7 @@ dashes in front; a flag wins over the file.
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,90 +16,22 @@ from typing import Any, NamedTuple
 
 import ryaml
 
+from kapiserver.setting_values import (
+    Networks,
+    address,
+    boolean,
+    duration,
+    members,
+    names,
+    networks,
+    port,
+    port_range,
+    size,
+)
+
 
 class ConfigError(Exception):
     """A setting is unknown, unreadable or makes no sense; the text names the flag or the file."""
-
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-_SIZE = re.compile(r"(\d+)([kmg]i?)?b?", re.IGNORECASE)
-
-
-def duration(text: str) -> float:
-    """Seconds of a Go duration such as `1h`, `1m30s` or `250ms`."""
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError("want a duration such as 30s, 5m or 1h")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
-
-
-def size(text: str) -> int:
-    """Bytes of `1572864`, `1536Ki`, `8Gi`."""
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise ValueError("want a size such as 1572864, 1536Ki or 8Gi")
-    return int(match[1]) * _SIZES[(match[2] or "").lower()]
-
-
-def boolean(text: str) -> bool:
-    if text.lower() in ("true", "1", "yes"):
-        return True
-    if text.lower() in ("false", "0", "no"):
-        return False
-    raise ValueError("want true or false")
-
-
-def port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise ValueError("want a port number from 0 to 65535")
-    return number
-
-
-def address(text: str) -> tuple[str, int]:
-    """(host, port) of `host:port` or `[v6]:port`."""
-    host, _, number = text.rpartition(":")
-    if not host:
-        raise ValueError("want HOST:PORT")
-    return host.strip("[]"), port(number)
-
-
-def members(text: str) -> tuple[tuple[str, str], ...]:
-    """((name, host:port), …) of `node-1=10.0.0.1:2380,node-2=10.0.0.2:2380`."""
-    found = []
-    for part in filter(None, text.split(",")):
-        name, _, where = part.partition("=")
-        address(where)
-        found.append((name, where))
-    return tuple(found)
-
-
-Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-
-
-def networks(text: str) -> Networks:
-    """One or two ranges, `10.96.0.0/16` or `10.96.0.0/16,fd00:96::/112`; the first is preferred."""
-    found = tuple(ipaddress.ip_network(part.strip(), strict=False) for part in text.split(","))
-    if len(found) > 2 or len({network.version for network in found}) != len(found):
-        raise ValueError("want one range, or two of different IP families")
-    for network in found:
-        if network.num_addresses < 4 or (network.version == 6 and network.prefixlen < 64):
-            raise ValueError(f"{network} is too small, or larger than an IPv6 /64")
-    return found
-
-
-def port_range(text: str) -> tuple[int, int]:
-    """(first, last) of `30000-32767`, or `30000+2767` as a port and how many follow it."""
-    match = re.fullmatch(r"(\d+)([-+])(\d+)", text)
-    if match is None:
-        raise ValueError("want a range of ports such as 30000-32767")
-    first = port(match[1])
-    last = port(match[3] if match[2] == "-" else str(first + int(match[3])))
-    if not 0 < first <= last:
-        raise ValueError("want a range of ports such as 30000-32767")
-    return first, last
 
 
 class Option(NamedTuple):
@@ -204,6 +134,38 @@ OPTIONS: tuple[Option, ...] = (
         "FIRST-LAST",
         "The ports that services may open on every node.",
         "Services",
+    ),
+    Option(
+        "kubelet-preferred-address-types",
+        names,
+        "Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP",
+        "TYPES",
+        "Which of a node's addresses to reach its kubelet at, best first.",
+        "Kubelets",
+    ),
+    Option(
+        "kubelet-client-certificate",
+        Path,
+        "",
+        "FILE",
+        "The certificate that kubelets know this server by (logs, exec, port-forward).",
+        "Kubelets",
+    ),
+    Option(
+        "kubelet-client-key",
+        Path,
+        "",
+        "FILE",
+        "The key of --kubelet-client-certificate.",
+        "Kubelets",
+    ),
+    Option(
+        "kubelet-certificate-authority",
+        Path,
+        "",
+        "FILE",
+        "The CA that signs kubelets' certificates. Without it they are not verified.",
+        "Kubelets",
     ),
     Option("event-ttl", duration, "1h", "DURATION", "How long Event objects are kept.", "Storage"),
     Option(
@@ -337,6 +299,10 @@ class ServerConfig:
     anonymous_auth: bool
     service_cluster_ip_range: Networks
     service_node_port_range: tuple[int, int]
+    kubelet_preferred_address_types: tuple[str, ...]
+    kubelet_client_certificate: Path | None
+    kubelet_client_key: Path | None
+    kubelet_certificate_authority: Path | None
     event_ttl: float
     max_request_bytes: int
     quota_backend_bytes: int
@@ -360,7 +326,7 @@ class ServerConfig:
 
 def _parsed(option: Option, text: str, source: str) -> Any:
     if text == "":
-        return () if option.parse is members else "" if option.parse is str else None
+        return () if option.parse in (members, names) else "" if option.parse is str else None
     try:
         return option.parse(text)
     except ValueError as error:
@@ -392,6 +358,10 @@ def make_config(given: Mapping[str, str], *, base: Path | None = None) -> Server
     config = ServerConfig(**values)
     if (config.tls_cert_file is None) != (config.tls_private_key_file is None):
         raise ConfigError("--tls-cert-file and --tls-private-key-file go together: set both")
+    if (config.kubelet_client_certificate is None) != (config.kubelet_client_key is None):
+        raise ConfigError(
+            "--kubelet-client-certificate and --kubelet-client-key go together: set both"
+        )
     return config
 
 
@@ -460,6 +430,9 @@ def required_files(config: ServerConfig) -> Sequence[tuple[str, Path]]:
         ("--tls-private-key-file", config.tls_private_key_file),
         ("--client-ca-file", config.client_ca_file),
         ("--token-auth-file", config.token_auth_file),
+        ("--kubelet-client-certificate", config.kubelet_client_certificate),
+        ("--kubelet-client-key", config.kubelet_client_key),
+        ("--kubelet-certificate-authority", config.kubelet_certificate_authority),
         ("--peer-cert-file", config.peer_cert_file),
         ("--peer-key-file", config.peer_key_file),
         ("--peer-trusted-ca-file", config.peer_trusted_ca_file),

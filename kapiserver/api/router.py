@@ -43,11 +43,20 @@ _ACROSS_NAMESPACES = frozenset(["list", "watch"])
 
 
 class ResourceRouter:
-    """`virtual`: who answers for resources that are computed, by qualified resource name."""
+    """`virtual`: who answers for resources that are computed, by qualified resource name.
 
-    def __init__(self, services: Services, virtual: Mapping[str, Verb] | None = None) -> None:
+    `connect`: who passes requests on to a backend, by (qualified resource name, subresource).
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        virtual: Mapping[str, Verb] | None = None,
+        connect: Mapping[tuple[str, str], Verb] | None = None,
+    ) -> None:
         self._services = services
         self._virtual = dict(virtual or {})
+        self._connect = dict(connect or {})
 
     def answer_now(self, context: RequestContext) -> Response | None:
         info = context.info
@@ -110,9 +119,12 @@ class ResourceRouter:
         found = definition.subresource(info.subresource)
         if found is None or (len(info.parts) > 3 and not _is_proxy(found)):
             raise PathNotFound()
+        place = (definition.resource, found.name)
         if info.verb not in found.verbs:
+            if _is_proxy(found) and context.request.method == "OPTIONS" and place in self._connect:
+                return self._connect[place]  # a method without a verb, asked of the backend
             raise MethodNotAllowed()
-        own = subresources.HANDLERS.get((definition.resource, found.name))
+        own = self._connect.get(place) or subresources.HANDLERS.get(place)
         own = own or subresources.HANDLERS.get(("", found.name))
         if own is not None:
             return own

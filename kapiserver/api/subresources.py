@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from kapiserver.api import binding, connect, eviction, scale
+from kapiserver.api import binding, eviction, scale
 from kapiserver.api.call import Call
 from kapiserver.request import Response
 
@@ -15,11 +15,4 @@ HANDLERS: dict[tuple[str, str], Callable[[Call], Awaitable[Response]]] = {
     ("", "scale"): scale.scale,
     ("pods", "binding"): binding.bind,
     ("pods", "eviction"): eviction.evict,
-    ("pods", "log"): connect.logs,
-    ("pods", "attach"): connect.to_pod,
-    ("pods", "exec"): connect.to_pod,
-    ("pods", "portforward"): connect.to_pod,
-    ("pods", "proxy"): connect.to_pod,
-    ("nodes", "proxy"): connect.to_node,
-    ("services", "proxy"): connect.to_service,
 }

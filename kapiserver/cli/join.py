@@ -10,8 +10,8 @@ import trio
 
 from kapiserver.cli.command import Command, CommandError
 from kapiserver.cli.machine import add_machine_flags, machine_of, write_machine
-from kapiserver.config import address
 from kapiserver.pki import Authority, PkiError
+from kapiserver.setting_values import address
 from raftstore.errors import TransportError
 from raftstore.transport import request_join
 

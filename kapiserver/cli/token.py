@@ -9,7 +9,7 @@ import trio
 
 from kapiserver.cli.command import Command, CommandError
 from kapiserver.cli.target import add_target, find_target
-from kapiserver.config import duration
+from kapiserver.setting_values import duration
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,7 @@ from kapiserver.authn.authenticator import Authentication, Authenticator
 from kapiserver.authz.authorizer import Authorization, Authorizer
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
 from kapiserver.pipeline.stage import Stage
+from kapiserver.proxying import KubeletSettings, connect_verbs
 
 # Events are for looking at, not for keeping.
 DEFAULT_LIFETIMES = {"events": 3600, "events.events.k8s.io": 3600}
@@ -53,6 +54,7 @@ def make_dispatcher(
     virtual: Mapping[str, Verb] | None = None,
     more_paths: Mapping[str, PathHandler] | None = None,
     waiting_paths: Mapping[str, WaitingPathHandler] | None = None,
+    kubelets: KubeletSettings = KubeletSettings(),  # noqa: B008  immutable
 ) -> PipelineDispatcher:
     stages: list[Stage] = [
         *observers,
@@ -83,4 +85,5 @@ def make_dispatcher(
 
     paths = Paths(handlers, listed, waiting_paths)
     asking = replace(services, authorizer=authorizer)
-    return PipelineDispatcher(stages, ResourceRouter(asking, verbs), paths)
+    router = ResourceRouter(asking, verbs, connect_verbs(kubelets, authorizer))
+    return PipelineDispatcher(stages, router, paths)

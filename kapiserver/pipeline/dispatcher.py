@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 # How long a request that is no watch may take, and the most that ?timeout= can ask for.
 REQUEST_SECONDS = 60.0
 
+# Subresources whose requests last as long as the client wants; deadlines are where they wait.
+LONG_RUNNING = frozenset(("attach", "exec", "log", "portforward", "proxy"))
+
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:ms|[smh]))+")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?)(ms|[smh])")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -99,6 +102,8 @@ class PipelineDispatcher:
 
     async def _answer(self, context: RequestContext) -> Response:
         answerer = self._resources if context.info.is_resource_request else self._paths
+        if context.info.subresource in LONG_RUNNING:
+            return await answerer.answer(context)
         try:
             with trio.fail_after(_time_limit(context)):
                 return await answerer.answer(context)

@@ -11,6 +11,7 @@ from kapiserver.cluster.joining import JoinDesk
 from kapiserver.config import ServerConfig, required_files
 from kapiserver.http import FrontEndConfig
 from kapiserver.pki import Authority, PkiError
+from kapiserver.proxying import KubeletSettings
 from raftstore import Member, StoreConfig
 from raftstore.raft import RaftConfig
 from raftstore.transport import TlsFiles
@@ -96,6 +97,15 @@ def front_end_config(config: ServerConfig) -> FrontEndConfig:
         port=config.secure_port,
         max_streams=config.http2_max_streams_per_connection,
         grace_period=config.shutdown_grace_period,
+    )
+
+
+def kubelet_settings(config: ServerConfig) -> KubeletSettings:
+    return KubeletSettings(
+        config.kubelet_preferred_address_types,
+        config.kubelet_client_certificate,
+        config.kubelet_client_key,
+        config.kubelet_certificate_authority,
     )
 
 

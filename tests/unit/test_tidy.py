@@ -17,11 +17,11 @@ MAX_LINES = 500
 
 # Rooms of kapiserver, lower ones first. A room may import from its own level and from below.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "version", "config", "logs"),
+    ("errors", "version", "config", "logs", "setting_values"),
     ("request", "pki"),
     ("storage",),
     ("resources",),
-    ("pipeline", "authn", "authz", "audit", "admission", "api"),
+    ("pipeline", "authn", "authz", "audit", "admission", "api", "proxying"),
     ("allocation", "controllers", "cluster", "metrics"),
     ("http",),
     ("server",),

@@ -104,7 +104,7 @@ async def test_finalize_lets_a_namespace_go(api: Api) -> None:
 async def test_there_is_no_node_to_connect_to(api: Api) -> None:
     await api.post(PODS, pod("p"))
     log = await api.get(f"{PODS}/p/log")
-    assert (log.status, log.body) == (200, b"")
+    assert (log.status, log.body) == (204, b"")
     refused = await api.get(f"{PODS}/p/exec?command=ls")
     assert (refused.status, refused.json["message"]) == (
         400,

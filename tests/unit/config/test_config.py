@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kapiserver import config
-from kapiserver.config import ConfigError, add_flags, duration, from_arguments, make_config, size
+from kapiserver.config import ConfigError, add_flags, from_arguments, make_config
+from kapiserver.setting_values import duration, size
 
 
 def parse(*flags: str) -> config.ServerConfig:

@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 import ryaml
-from e2e_cluster import COMMAND_SECONDS, Cluster, Completed, free_ports, run
+from e2e_cluster import COMMAND_SECONDS, Cluster, Completed, free_ports, run, started
 
 COMMANDS = (
     "up", "down", "status", "serve", "init", "join", "token", "member", "snapshot", "kubeconfig",
@@ -182,3 +183,24 @@ def test_in_the_foreground_ctrl_c_stops_all_nodes(tmp_path: Path) -> None:
     assert "Stopping the nodes" in rest
     assert not (data / "node-1" / "pid").exists()
     assert (data / "node-1" / "data").is_dir()
+
+
+def test_data_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
+    """A node's own data: its `meta` says which version wrote it."""
+    with started(tmp_path, nodes=1) as cluster:
+        cluster.down()
+        node = cluster.node_directory(0)
+        meta = node / "data" / "meta"
+        fields = json.loads(meta.read_text())
+        fields.pop("crc")
+        fields["version"] += 1
+        fields["crc"] = zlib.crc32(json.dumps(fields, sort_keys=True).encode())
+        meta.write_text(json.dumps(fields))
+        done = kapiserver("serve", "--config", str(node / "config.yaml"))
+        assert done.status == 1, done
+        assert "Traceback" not in done.err, done
+        assert "version" in done.err.strip().splitlines()[-1], done
+        up = cluster.kapiserver("up", "--detach", "--data-dir", str(cluster.directory))
+        assert up.status == 1, up
+        assert "Traceback" not in up.err, up
+        assert "version" in up.err, up

@@ -119,8 +119,6 @@ class _Term:
             case "":
                 await self._judge(key, scope, stored, metadata)
             case finalizer:
-                if not self._feed.is_settled(stored.revision):
-                    raise _NotYetError
                 await self._finish(key, scope, metadata["uid"], finalizer)
 
     # -- dependents -----------------------------------------------------------------------------
@@ -166,6 +164,9 @@ class _Term:
 
     async def _finish(self, key: ObjectKey, scope: Scope, uid: str, finalizer: str) -> None:
         """Carry out the propagation policy of a deleted owner as far as possible now."""
+        await self._services.scopes.storage.barrier()
+        if not self._feed.is_current():
+            raise _NotYetError
         if finalizer == ORPHAN:
             change = _without_owners(frozenset([uid]))
             for dependent in self._graph.dependents(uid):

@@ -1,76 +1,30 @@
-"""The watches that keep the graph: one over every stored resource, custom ones as they come.
+"""What keeps the graph: every change of a stored object, in the moment in which it is applied.
 
-In: the storage's changes. Out: a graph that is up to date, and its work in the queue. Objects are
-decoded only if the graph may want to know them, which their bytes tell; of all others a change
-costs a search.
+In: the changes of this node's store, and which resources there are (custom ones come and go). Out:
+a graph that is never behind the caches, and its work in the queue. An object is decoded only if the
+graph may want to know it, which its bytes tell; any other change costs a search in them. A watch
+per resource would wake a task for every write and could be behind when it matters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import orjson
 import trio
 
 from kapiserver.api.deletion import UNCOLLECTED
 from kapiserver.api.scope import Scope, Scopes, storage_resource
-from kapiserver.controllers.changes import RESTART_SECONDS, Changes
 from kapiserver.controllers.garbage_collector.graph import Graph, ObjectKey
 from kapiserver.controllers.garbage_collector.queue import WorkQueue
-from kapiserver.storage import ObjectStore, StoredObject, WatchQuery
-from kapiserver.storage.watch import Watch
+from kapiserver.storage.keys import KeySpace, resource_of
+from kapiserver.storage.object import Selection
+from raftstore.types import Event
 
-DEFINITIONS_SECONDS = 0.5  # how often to see whether resources came or went
-
-
-class PlaceWatch(Changes):
-    """The watch over one stored resource: both ends of it, so nothing is encoded."""
-
-    def __init__(
-        self, place: str, objects: ObjectStore, graph: Graph, queue: WorkQueue[ObjectKey]
-    ) -> None:
-        super().__init__(objects)
-        self._place = place
-        self._graph = graph
-        self._queue = queue
-        self._watch: Watch | None = None
-
-    async def run(self) -> None:
-        """Watch until cancelled. While a watch starts over, deletions of owners may be missed:
-        everything that has owners is looked at again."""
-        while True:
-            self._watch = self._objects.watch(WatchQuery(self))
-            await self._watch.run(self)
-            await trio.sleep(RESTART_SECONDS)
-            self._graph.forget(self._place)
-            for key in self._graph.held():
-                self._queue.add(key)
-
-    def is_settled(self, revision: int) -> bool:
-        """Whether the graph knows all changes of this resource up to `revision`."""
-        if self._watch is None or not self._watch.live:
-            return False
-        return self._objects.fan_out.settled_revision() >= revision
-
-    def event(self, event_type: str, obj: StoredObject) -> bytes:
-        graph = self._graph
-        key = ObjectKey(self._place, obj.namespace, obj.name)
-        if event_type == "DELETED":
-            if len(graph):
-                uid = obj.decoded()["metadata"].get("uid", "")
-                self._add(graph.gone(key, uid))
-        elif key in graph or _may_matter(obj.value):
-            self._add(graph.observe(key, obj.decoded()["metadata"]))
-        return b""
-
-    def _add(self, keys: Iterable[ObjectKey]) -> None:
-        for key in keys:
-            self._queue.add(key)
-
-
-def _may_matter(value: bytes) -> bool:
-    if b'"ownerReferences":' in value:
-        return True
-    return b'"deletionTimestamp":' in value and b'"finalizers":' in value
+# How often to see whether resources came or went, and whether changes were skipped.
+CHECK_SECONDS = 0.5
+# How many objects are looked at between two checkpoints when the graph is built.
+BATCH = 200
 
 
 class Feed:
@@ -84,52 +38,114 @@ class Feed:
         changed: Callable[[], None],
     ) -> None:
         self._scopes = scopes
+        self._storage = scopes.storage
         self._graph = graph
         self._queue = queue
         self._changed = changed
-        self._watches: dict[str, tuple[PlaceWatch, trio.CancelScope]] = {}
         self._resources: dict[str, tuple[str, str]] = {}  # place -> group, plural
+        self._places: dict[bytes, KeySpace] = {}
+        self._generation = -1  # of the registry that the graph knows completely
+        self._revision = 0
+        self._skipped = False
 
     def scope(self, place: str) -> Scope | None:
-        """How to reach the objects of a place; None when it is no longer served."""
+        """How to reach the objects of a place; None when it is not served."""
         try:
             return self._scopes.stored(*self._resources[place])
         except KeyError:
             return None
 
-    def is_settled(self, revision: int) -> bool:
-        """Whether the graph knows everything that happened up to `revision`."""
-        return all(watch.is_settled(revision) for watch, _ in self._watches.values())
+    def is_current(self) -> bool:
+        """Whether the graph knows everything that this node knows."""
+        return (
+            not self._skipped
+            and self._generation == self._scopes.registry.generation
+            and self._revision == self._storage.revision
+        )
 
     async def run(self) -> None:
-        async with trio.open_nursery() as nursery:
-            generation = -1
+        backend = self._storage.backend
+        self._revision = backend.observe(self._observe)
+        try:
             while True:
-                if generation != self._scopes.registry.generation:
-                    generation = self._scopes.registry.generation
-                    self._follow_registry(nursery)
+                if self._skipped or self._revision != self._storage.revision:
+                    self._start_over()
+                if self._generation != self._scopes.registry.generation:
+                    await self._follow_registry(self._scopes.registry.generation)
                     self._changed()
-                await trio.sleep(DEFINITIONS_SECONDS)
+                await trio.sleep(CHECK_SECONDS)
+        finally:
+            backend.unobserve(self._observe)
 
-    def _follow_registry(self, nursery: trio.Nursery) -> None:
+    def _start_over(self) -> None:
+        """A snapshot took the place of this node's state: what happened in between is unknown."""
+        for place in self._resources:
+            self._graph.forget(place)
+        self._resources = {}
+        self._places = {}
+        self._generation = -1
+        self._revision = self._storage.revision
+        self._skipped = False
+
+    async def _follow_registry(self, generation: int) -> None:
         resources = {
-            storage_resource(definition): (definition.group, definition.plural)
+            storage_resource(definition): definition
             for definition in self._scopes.registry.definitions()
             if not definition.virtual and definition.resource not in UNCOLLECTED
         }
-        for place in self._watches.keys() - resources.keys():
-            self._watches.pop(place)[1].cancel()
+        for place in self._resources.keys() - resources.keys():
+            del self._resources[place]
+            del self._places[place.encode()]
             self._graph.forget(place)
-        self._resources = resources
-        for place, (group, plural) in resources.items():
-            if place not in self._watches:
-                objects = self._scopes.stored(group, plural).objects
-                watch = PlaceWatch(place, objects, self._graph, self._queue)
-                cancel = trio.CancelScope()
-                self._watches[place] = (watch, cancel)
-                nursery.start_soon(_run_within, cancel, watch)
+        for place, definition in resources.items():
+            if place not in self._resources:
+                self._resources[place] = (definition.group, definition.plural)
+                keys = KeySpace(place, namespaced=definition.namespaced)
+                self._places[place.encode()] = keys
+                await self._load(place)
+        self._generation = generation
+
+    async def _load(self, place: str) -> None:
+        """What is there already. Each object as it is when its turn comes: changes go on."""
+        scope = self.scope(place)
+        if scope is None:  # gone again
+            return
+        objects = scope.objects
+        held = objects.select(Selection())
+        for start in range(0, len(held), BATCH):
+            for known in held[start : start + BATCH]:
+                stored = objects.get_now(known.namespace, known.name)
+                if stored is not None:
+                    self._present(ObjectKey(place, known.namespace, known.name), stored.value)
+            await trio.lowlevel.checkpoint()
+
+    # -- changes as they are applied: quick, and without any way to fail ------------------------
+
+    def _observe(self, revision: int, events: tuple[Event, ...]) -> None:
+        for event in events:
+            keys = self._places.get(resource_of(event.kv.key))
+            if keys is None:
+                continue
+            key = ObjectKey(keys.resource, *keys.split(event.kv.key))
+            if event.kv.version:
+                self._present(key, event.kv.value)
+            elif event.prev is not None and len(self._graph):
+                uid = orjson.loads(event.prev.value)["metadata"].get("uid", "")
+                self._add(self._graph.gone(key, uid))
+        if revision != self._revision + 1:
+            self._skipped = True
+        self._revision = revision
+
+    def _present(self, key: ObjectKey, value: bytes) -> None:
+        if key in self._graph or _may_matter(value):
+            self._add(self._graph.observe(key, orjson.loads(value)["metadata"]))
+
+    def _add(self, keys: Iterable[ObjectKey]) -> None:
+        for key in keys:
+            self._queue.add(key)
 
 
-async def _run_within(scope: trio.CancelScope, watch: PlaceWatch) -> None:
-    with scope:
-        await watch.run()
+def _may_matter(value: bytes) -> bool:
+    if b'"ownerReferences":' in value:
+        return True
+    return b'"deletionTimestamp":' in value and b'"finalizers":' in value

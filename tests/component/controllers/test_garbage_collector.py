@@ -6,9 +6,22 @@ from typing import Any
 
 from gc_world import MAPS, Collected, config_map, reference
 
+from kapiserver.resources.definition import ResourceDefinition, Version
+
 CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
+THINGS = "/apis/example.com/v1/namespaces/default/things"
 OTHER_MAPS = "/api/v1/namespaces/kube-public/configmaps"
 EVENTS = "/api/v1/namespaces/default/events"
+
+THING = ResourceDefinition(
+    group="example.com",
+    kind="Thing",
+    plural="things",
+    singular="thing",
+    namespaced=True,
+    versions=(Version("v1", "io.k8s.api.core.v1.ConfigMap"),),
+    storage_version="v1",
+)
 
 
 async def test_background_deletion_takes_the_dependents_and_theirs(world: Collected) -> None:
@@ -131,6 +144,38 @@ async def test_an_owner_of_a_kind_nobody_serves_is_left_alone(world: Collected) 
     await world.make(config_map("later", nobody))
     await world.gone("later")  # looked at after the other
     assert await world.get("held") is not None
+
+
+async def test_a_kind_that_comes_later_is_known_then(world: Collected) -> None:
+    nobody = {"apiVersion": "example.com/v1", "kind": "Thing", "name": "t", "uid": "1-2-3"}
+    await world.make(config_map("dependent", nobody))
+    registry = world.api.services.scopes.registry
+    registry.add(THING)
+    thing = await world.make(
+        {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}}, THINGS
+    )
+    await world.gone("dependent")  # its owner is not there: another has its name
+    await world.make(config_map("second", reference(thing)))
+    await world.make(
+        {**thing, "metadata": {"name": "child", "ownerReferences": [reference(thing)]}}, THINGS
+    )
+    await world.delete("t", "Foreground", THINGS)
+    for name, url in (("t", THINGS), ("child", THINGS), ("second", MAPS)):
+        await world.gone(name, url)
+    registry.remove(THING)
+
+
+async def test_after_changes_were_skipped_it_looks_at_everything_again(world: Collected) -> None:
+    owner = await world.make(config_map("owner"))
+    await world.make(config_map("dependent", reference(owner)))
+    await world.make(config_map("first", reference(owner)))
+    await world.api.delete(f"{MAPS}/first")
+    observers = world.api.services.scopes.storage.backend._node.feed._observers
+    collector = observers.pop()  # as when a snapshot is installed: it is not told of changes
+    await world.delete("owner", "Background")
+    observers.append(collector)
+    await world.make(config_map("bystander"))
+    await world.gone("dependent")
 
 
 async def test_two_that_own_each_other_do_not_wait_for_each_other(world: Collected) -> None:

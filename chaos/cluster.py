@@ -133,8 +133,9 @@ class Node:
         write_control(self.control)
 
     def wipe(self) -> None:
-        """As if the machine had been replaced."""
+        """As if the machine had been replaced: the data, and the mark that there was data."""
         shutil.rmtree(self.data)
+        self.data.with_name(f"{self.data.name}.formed").unlink(missing_ok=True)
 
     def traceback(self) -> str:
         """The first traceback in the node's log; "" if there is none. Whatever was done

@@ -25,8 +25,8 @@ class Config:
     def __init__(self, value: Object, duplicates: list[str]) -> None:
         try:
             self._text = orjson.dumps(value)
-        except orjson.JSONEncodeError as error:  # deeper than JSON that can be written
-            raise BadRequest("error decoding YAML: exceeded max depth") from error
+        except orjson.JSONEncodeError as error:  # too deep, or numbers that JSON cannot hold
+            raise BadRequest(f"error decoding YAML: {error}") from error
         self._duplicates = duplicates
 
     def fresh(self) -> Object:

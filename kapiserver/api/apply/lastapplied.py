@@ -53,11 +53,17 @@ def refresh(merged: Object, config: Object) -> Object:
     metadata = dict(merged["metadata"])
     annotations = dict(metadata["annotations"])
     annotations[ANNOTATION] = _written(config)
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
-    if size > ANNOTATIONS_LIMIT:
+    if _size(annotations) > ANNOTATIONS_LIMIT:
         del annotations[ANNOTATION]
     metadata["annotations"] = annotations
     return {**merged, "metadata": metadata}
+
+
+def _size(annotations: dict[str, Any]) -> int:
+    """In bytes. Nulls, which an applied config may hold, do not count."""
+    return sum(
+        len(key.encode()) + len(value.encode()) for key, value in annotations.items() if value
+    )
 
 
 def _written(config: Object) -> str:

@@ -111,17 +111,19 @@ class FieldManager:
     ) -> None:
         me = self._identity(who, UPDATE)
         table, gained = update(self._versions, live, new, self.api_version, managers)
+        unsorted = frozenset([me])
         if gained:
             table = dict(table)
-            before = table.get(me)
-            fields = gained if before is None else union(before.fields, gained)
+            left, before = table.get(me), managers.get(me)
+            fields = gained if left is None else union(left.fields, gained)
+            if before is not None and before.fields == fields:  # new values, nothing new to own
+                fields, unsorted = before.fields, frozenset()
             table[me] = Owner(fields, self.api_version, now)
         fewer = capped(table)
         if entries and fewer is managers:
             new["metadata"][_FIELD] = entries
         elif fewer:
-            sort = frozenset([me]) if fewer is table else None
-            new["metadata"][_FIELD] = encoded(fewer, sort=sort)
+            new["metadata"][_FIELD] = encoded(fewer, sort=unsorted if fewer is table else None)
 
     # -- apply ------------------------------------------------------------------------------
 

@@ -137,6 +137,8 @@ class FieldTypes:
             return LEAF
         if node.list_type == "set":
             return ListType(())
+        if not node.list_map_keys:
+            return LEAF
         fields = self.schemas.resolve(node.item).fields
         defaults = []
         for name in sorted(node.list_map_keys):

@@ -20,7 +20,7 @@ from kapiserver.api.negotiation import APPLY_PATCH, media_type
 from kapiserver.api.options import IGNORE, WriteOptions, write_options
 from kapiserver.api.render import output_of
 from kapiserver.api.write import AbsentError, Ownership, Update
-from kapiserver.errors import MODIFIED, AlreadyExists, ApiError, Conflict, Invalid
+from kapiserver.errors import MODIFIED, AlreadyExists, ApiError, BadRequest, Conflict, Invalid
 from kapiserver.pipeline.query import flag
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
@@ -128,6 +128,8 @@ def _merged(
         )
     except Untyped as untyped:
         raise _untyped(call, wanted, str(untyped)) from untyped
+    except RecursionError as error:
+        raise BadRequest("exceeded max depth") from error
     findings = scope.validator.check(merged)
     if findings.error:
         what = _what(call, wanted)

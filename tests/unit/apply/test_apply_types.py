@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kapiserver.api.apply.elements import ElementError, canonical, shown
+from kapiserver.api.apply.manager import FieldManager
 from kapiserver.api.apply.managers import (
     NAME_LIMIT,
     ManagedFieldsError,
@@ -18,6 +19,7 @@ from kapiserver.api.apply.managers import (
 from kapiserver.api.apply.reconcile import reconcile
 from kapiserver.api.apply.sets import FieldsError, FieldSet, of_paths, parse
 from kapiserver.api.apply.types import FieldTypes
+from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import SchemaSet
 
 _TEXT = {"type": "string"}
@@ -103,9 +105,10 @@ def test_paths_are_shown_as_upstream_shows_them() -> None:
 
 
 def test_sets_from_outside_are_brought_to_one_form() -> None:
-    sent = {"f:a": {".": {}}, "f:b": {"f:c": {}, "x:d": {}}, "f:e": {"x:d": {}}}
+    sent: Any = {"f:a": {".": {}}, "f:b": {"f:c": {}, "x:d": {}}, "f:e": {"x:d": {}}}
     assert parse(sent) == {"f:a": {}, "f:b": {"f:c": {}}, "f:e": {}}
-    for wrong in ([], {"f:a": []}, {"q": {}}):
+    refused: list[Any] = [[], {"f:a": []}, {"q": {}}]
+    for wrong in refused:
         with pytest.raises(FieldsError):
             parse(wrong)
 
@@ -147,3 +150,17 @@ def test_resets() -> None:
     assert is_reset([{}])
     assert not is_reset(None)
     assert not is_reset([ENTRY])
+
+
+def test_every_kind_that_is_served_can_be_applied(types: FieldTypes, registry: Registry) -> None:
+    for definition in registry.definitions():
+        for version in definition.versions:
+            manager = FieldManager(definition, version, "", types, registry)
+            config: dict[str, Any] = {
+                "apiVersion": manager.api_version,
+                "kind": definition.kind,
+                "metadata": {"name": "x", "labels": {"a": "b"}},
+            }
+            applied = manager.apply(None, config, "me", "now", force=False)
+            fields = applied["metadata"]["managedFields"][0]["fieldsV1"]
+            assert fields == {"f:metadata": {"f:labels": {"f:a": {}}}}, definition.resource

@@ -166,10 +166,12 @@ class RealLock:
 class RealDisk:
     """The operating system's filesystem."""
 
+    file_class = RealFile
+
     def open(self, path: str, *, create: bool = False) -> RealFile:
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if create else 0)
         with _explained("open", path):
-            return RealFile(path, os.open(path, flags, 0o600))
+            return self.file_class(path, os.open(path, flags, 0o600))
 
     def exists(self, path: str) -> bool:
         return os.path.exists(path)

@@ -47,6 +47,7 @@ from kapiserver.server import amnesia, settings
 from kapiserver.server.settings import StartError
 from kapiserver.storage import Storage
 from raftstore import Store, open_store
+from raftstore.disk import Disk
 from raftstore.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -67,10 +68,12 @@ async def run_node(
     *,
     shutdown: trio.Event,
     more_paths: MorePaths = no_more_paths,
+    disk: Disk | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run until `shutdown` is set; started with the node's URL when it is ready.
 
+    `more_paths` and `disk` are for programs that embed a node (`kapiserver.testing`).
     Raises StartError (a setting or a file is at fault) and StoreError (the store had to stop).
     """
     settings.check_files(config)
@@ -83,7 +86,7 @@ async def run_node(
             os.makedirs(config.data_dir, mode=0o700, exist_ok=True)
         except OSError as error:
             raise StartError(f"--data-dir: {config.data_dir}: {error.strerror}") from error
-        async with open_store(store_config) as store:
+        async with open_store(store_config, disk=disk) as store:
             join_desk.open(store)
             await Node(config, store, more_paths).run(sockets, shutdown, task_status)
     finally:

@@ -23,6 +23,7 @@ from kapiserver.config import ConfigError, ServerConfig, make_config
 from kapiserver.pki import Authority, Context, KeyPair, write_kubeconfig
 from kapiserver.server import StartError, run_node
 from kapiserver.testing import files
+from kapiserver.testing.disk import UnsyncedDisk
 from kapiserver.testing.reset import Reset
 from raftstore.errors import StoreError
 
@@ -68,7 +69,13 @@ async def serve(directory: Path, config: ServerConfig) -> None:
         nursery.start_soon(_end_on_signal, shutdown)
         async with trio.open_nursery() as node:
             url = await node.start(
-                partial(run_node, config, shutdown=shutdown, more_paths=reset.paths)
+                partial(
+                    run_node,
+                    config,
+                    shutdown=shutdown,
+                    more_paths=reset.paths,
+                    disk=UnsyncedDisk(),
+                )
             )
             reset.keep()
             write_kubeconfig(

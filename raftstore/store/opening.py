@@ -75,9 +75,12 @@ class _Files:
 
 
 @asynccontextmanager
-async def open_store(config: StoreConfig) -> AsyncIterator[Store]:
-    """Run one node. Ends with the error of the first part that failed, if one did."""
-    disk = RealDisk()
+async def open_store(config: StoreConfig, *, disk: Disk | None = None) -> AsyncIterator[Store]:
+    """Run one node. Ends with the error of the first part that failed, if one did.
+
+    `disk`: another than the operating system's, for tests.
+    """
+    disk = disk or RealDisk()
     address = config.listen_address()
     files = await trio.to_thread.run_sync(_Files, config, disk)
     ending: StoreError = Closed("the node is stopped")

@@ -9,12 +9,12 @@ import pytest
 from chaos_model import Model
 
 from chaos.cli import main
-from chaos.history import History, encode
+from chaos.history import History, Record, encode
 from chaos.scenarios import SCENARIOS
 
 
 def save(history: History, path: Path) -> Path:
-    records = [history.header, *history.ops, *history.watches.values()]
+    records: list[Record] = [history.header, *history.ops, *history.watches.values()]
     records += [event for events in history.events.values() for event in events]
     records += [*history.ends.values(), *history.states, *history.faults]
     path.write_bytes(b"".join(map(encode, records)))

@@ -39,7 +39,9 @@ async def server(folder: Path, handler: Handler) -> AsyncIterator[Client]:
         listeners = await trio.open_ssl_over_tcp_listeners(
             0, ours, host="127.0.0.1", https_compatible=True
         )
-        port = listeners[0].transport_listener.socket.getsockname()[1]
+        inner = listeners[0].transport_listener
+        assert isinstance(inner, trio.SocketListener)
+        port = inner.socket.getsockname()[1]
         nursery.start_soon(trio.serve_listeners, serve, listeners)
         client = Client(f"https://127.0.0.1:{port}", theirs)
         with trio.fail_after(10):

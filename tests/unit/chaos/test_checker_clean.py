@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.checker import judge
-from chaos.history import Header, History, HistoryWriter, load
+from chaos.history import Header, History, HistoryWriter, Record, load
 
 
 @settings(max_examples=150, deadline=None)
@@ -36,7 +36,8 @@ def test_a_history_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
             writer.add(watch)
             for event in history.events[watch.id]:
                 writer.add(event)
-        for record in (*history.ends.values(), *history.states, *history.faults):
+        rest: list[Record] = [*history.ends.values(), *history.states, *history.faults]
+        for record in rest:
             writer.add(record)
     assert load(tmp_path / "history.jsonl") == history
 

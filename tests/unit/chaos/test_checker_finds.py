@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from chaos.checker import judge
 from chaos.history import (
+    Action,
     Header,
     History,
     NodeState,
     Op,
+    Outcome,
     Record,
     Stuck,
     WatchEnd,
@@ -27,31 +30,31 @@ class Script:
         self.records: list[Record] = []
         self.now = 0
 
-    def op(self, action: str, key: str = "k", outcome: str = "ok", **values: object) -> Op:
-        invoke = int(str(values.pop("invoke", self.now + 10)))
-        complete = int(str(values.pop("complete", invoke + 10)))
-        node = str(values.pop("node", "node-1"))
+    def op(self, action: Action, key: str = "k", outcome: Outcome = "ok", **values: Any) -> Op:
+        invoke = values.pop("invoke", self.now + 10)
+        complete = values.pop("complete", invoke + 10)
+        node = values.pop("node", "node-1")
         number = len(self.records) + 1
-        op = Op(number, "c", node, action, key, invoke, complete, outcome, **values)  # type: ignore[arg-type]
+        op = Op(number, "c", node, action, key, invoke, complete, outcome, **values)
         self.records.append(op)
         self.now = max(self.now, complete)
         return op
 
-    def create(self, revision: int, key: str = "k", **values: object) -> Op:
+    def create(self, revision: int, key: str = "k", **values: Any) -> Op:
         return self.op("create", key, revision=revision, write=f"w{revision}", **values)
 
-    def update(self, guard: int, revision: int, key: str = "k", **values: object) -> Op:
+    def update(self, guard: int, revision: int, key: str = "k", **values: Any) -> Op:
         write = f"w{revision}"
         return self.op("update", key, guard=guard, revision=revision, write=write, **values)
 
-    def delete(self, guard: int, key: str = "k", **values: object) -> Op:
+    def delete(self, guard: int, key: str = "k", **values: Any) -> Op:
         return self.op("delete", key, guard=guard, **values)
 
-    def get(self, revision: int, key: str = "k", **values: object) -> Op:
+    def get(self, revision: int, key: str = "k", **values: Any) -> Op:
         write = f"w{revision}" if revision else ""
         return self.op("get", key, revision=revision, write=write, **values)
 
-    def list(self, at: int, shown: dict[str, int], **values: object) -> Op:
+    def list(self, at: int, shown: dict[str, int], **values: Any) -> Op:
         items = tuple((key, revision, f"w{revision}") for key, revision in shown.items())
         return self.op("list", "", revision=at, items=items, **values)
 

@@ -1,6 +1,6 @@
 """A kubelet that runs commands for real: TLS, streamed logs, exec and attach over WebSocket v5.
 
-`port_forward` and SPDY are in `fake_spdy`. Everything it was asked is in `seen`.
+SPDY is in `fake_spdy`. Everything it was asked is in `seen`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 import trio
+from fake_spdy import PortForward
 from wsproto.connection import Connection as WebSocketProtocol
 from wsproto.connection import ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Message, TextMessage
@@ -197,6 +198,9 @@ class FakeKubelet:
             await self._execute(socket, asked)
         elif action == "attach":
             await self._attach(socket)
+        else:
+            await PortForward(socket.send).serve(socket.messages())
+            await socket.close()
 
     async def _execute(self, socket: WebSocket, asked: Asked) -> None:
         wants_input = "input" in asked.query

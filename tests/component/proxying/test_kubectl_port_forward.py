@@ -1,55 +1,11 @@
-"""kubectl port-forward and kubectl proxy, with an HTTP request through each."""
+"""kubectl port-forward, with HTTP requests through it."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import h11
 import trio
+from fake_pod import web_server
 from proxying_world import PATIENCE, World, read_answer, read_line
-
-
-async def answer_hello(stream: trio.SocketStream) -> None:
-    """A web server in a pod: says which request it got."""
-    http = h11.Connection(h11.SERVER)
-    request: h11.Request | None = None
-    body = b""
-    while True:
-        event = http.next_event()
-        if event is h11.NEED_DATA:
-            http.receive_data(await stream.receive_some(65536))
-        elif isinstance(event, h11.Request):
-            request = event
-        elif isinstance(event, h11.Data):
-            body += event.data
-        else:
-            break
-    if request is None:
-        return
-    said = b"\n".join(
-        [
-            request.method + b" " + request.target,
-            *(name + b": " + value for name, value in request.headers),
-            b"",
-            body,
-        ]
-    )
-    headers = [("content-length", str(len(said))), ("connection", "close")]
-    await stream.send_all(http.send(h11.Response(status_code=200, headers=headers)) or b"")
-    if request.method != b"HEAD":
-        await stream.send_all(http.send(h11.Data(data=said)) or b"")
-    await stream.send_all(http.send(h11.EndOfMessage()) or b"")
-
-
-@asynccontextmanager
-async def web_server(host: str = "127.0.0.1") -> AsyncIterator[int]:
-    async with trio.open_nursery() as nursery:
-        (listener,) = await trio.open_tcp_listeners(0, host=host)
-        nursery.start_soon(trio.serve_listeners, answer_hello, [listener])
-        yield listener.socket.getsockname()[1]
-        nursery.cancel_scope.cancel()
 
 
 async def fetch(port: int, path: str) -> str:
@@ -79,10 +35,3 @@ async def test_port_forward(world: World) -> None:
     assert asked.path == "/portForward/default/web"
     assert asked.headers["sec-websocket-protocol"] == "SPDY/3.1+portforward.k8s.io"
     await world.kubelet.until_closed()
-
-
-def outer_address() -> str:
-    """An address of this machine that is not loopback: a pod's. No packet is sent for it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.254", 9))
-        return str(probe.getsockname()[0])

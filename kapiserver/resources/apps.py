@@ -8,7 +8,8 @@ from typing import Any
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import SCALE, STATUS, Group, or_else, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import forbidden, invalid, not_supported
+from kapiserver.resources.field_errors import forbidden, invalid, required
+from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.printing import (
     AGE,
     NAME,
@@ -35,17 +36,27 @@ from kapiserver.resources.strategies import (
     with_status,
     without_status,
 )
-from kapiserver.resources.workloads import (
-    check_replicas,
-    check_selected_template,
-    default_template,
+from kapiserver.resources.validation.formats import NON_NEGATIVE
+from kapiserver.resources.validation.replicated import (
+    check_daemon_set,
+    check_deployment,
+    check_replica_set,
+    check_stateful_set,
 )
+from kapiserver.resources.validation.same import same
+from kapiserver.resources.validation.statuses import (
+    check_available,
+    check_counts,
+    check_not_decremented,
+)
+from kapiserver.resources.workloads import default_template, template_warnings
 
 APPS = Group("apps", "io.k8s.api.apps")
 
 _HISTORY = 10
 _TEMPLATE = pod_template_columns("spec", "template", "spec")
 _SELECTOR_STAYS = unchanging("spec.selector")
+_WARNINGS = template_warnings("spec", "template")
 
 
 def _deployment_defaults(obj: Object, context: WriteContext) -> None:
@@ -109,71 +120,68 @@ def _deployment_update(obj: Object, context: WriteContext) -> None:
         put_back_metadata(obj, context.old, "labels")
 
 
-def _check_strategy(spec: Object, field: str, kinds: tuple[str, ...]) -> list[Cause]:
-    strategy = spec.get(field) or {}
-    kind_of_update = strategy.get("type")
-    if kind_of_update not in kinds:
-        return [not_supported(f"spec.{field}.type", kind_of_update, kinds)]
-    if kind_of_update == "Recreate" and strategy.get("rollingUpdate") is not None:
-        return [
-            forbidden(
-                f"spec.{field}.rollingUpdate",
-                "may not be specified when strategy `type` is 'Recreate'",
-            )
-        ]
-    rolling = strategy.get("rollingUpdate") or {}
-    if _is_zero(rolling.get("maxUnavailable")) and _is_zero(rolling.get("maxSurge")):
-        return [
-            invalid(
-                f"spec.{field}.rollingUpdate.maxUnavailable",
-                rolling["maxUnavailable"],
-                "may not be 0 when `maxSurge` is 0",
-            )
-        ]
-    return []
-
-
-def _is_zero(amount: Any) -> bool:
-    return amount in (0, "0%") and amount is not None
-
-
 def _validate_deployment(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    found = check_replicas(spec, "spec") + check_selected_template(spec, "Deployment")
-    found += _check_strategy(spec, "strategy", ("Recreate", "RollingUpdate"))
-    deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds", 0)
-    if isinstance(deadline, int) and deadline <= ready:
-        found.append(
-            invalid(
-                "spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"
-            )
-        )
+    found: list[Cause] = []
+    if context.subresource == "status":
+        status = obj.get("status") or {}
+        parts = ("updatedReplicas", "readyReplicas", "availableReplicas")
+        check_counts(found, status, ("replicas", "unavailableReplicas"), parts)
+        check_available(found, status)
+        check_not_decremented(found, status, _old_status(context))
+    else:
+        check_deployment(found, obj.get("spec") or {})
     return found
 
 
 def _validate_replica_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    return check_replicas(spec, "spec") + check_selected_template(spec, "ReplicaSet")
-
-
-def _validate_daemon_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    found = check_replicas(spec, "spec") + check_selected_template(spec, "DaemonSet")
-    return found + _check_strategy(spec, "updateStrategy", ("OnDelete", "RollingUpdate"))
-
-
-def _validate_stateful_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    found = check_replicas(spec, "spec") + check_selected_template(spec, "StatefulSet")
-    found += _check_strategy(spec, "updateStrategy", ("OnDelete", "RollingUpdate"))
-    policies = ("OrderedReady", "Parallel")
-    if spec.get("podManagementPolicy") not in policies:
-        found.append(
-            not_supported("spec.podManagementPolicy", spec.get("podManagementPolicy"), policies)
-        )
+    found: list[Cause] = []
+    if context.subresource == "status":
+        status = obj.get("status") or {}
+        parts = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+        check_counts(found, status, ("replicas",), parts)
+        check_available(found, status)
+    else:
+        check_replica_set(found, obj.get("spec") or {})
     return found
 
 
+def _validate_daemon_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    if context.subresource == "status":
+        status = obj.get("status") or {}
+        check_counts(found, status, _DAEMON_COUNTS)
+        check_not_decremented(found, status, _old_status(context))
+    else:
+        check_daemon_set(found, obj.get("spec") or {})
+    return found
+
+
+def _validate_stateful_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    if context.subresource == "status":
+        status = obj.get("status") or {}
+        parts = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
+        check_counts(found, status, ("replicas",), parts)
+        check_available(found, status, "status.readyReplicas")
+        check_not_decremented(found, status, _old_status(context))
+    else:
+        check_stateful_set(found, obj.get("spec") or {}, is_new=context.old is None)
+    return found
+
+
+def _old_status(context: WriteContext) -> Object:
+    return (context.old or {}).get("status") or {}
+
+
+_DAEMON_COUNTS = (
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+)
 _STATEFUL_MUTABLE = (
     "replicas",
     "ordinals",
@@ -193,7 +201,7 @@ def _stateful_spec_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
     def frozen(spec: Object) -> Object:
         return {key: value for key, value in spec.items() if key not in _STATEFUL_MUTABLE}
 
-    if frozen(old.get("spec") or {}) == frozen(obj.get("spec") or {}):
+    if same(frozen(old.get("spec") or {}), frozen(obj.get("spec") or {})):
         return ()
     return [
         forbidden(
@@ -206,10 +214,13 @@ def _stateful_spec_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
 
 
 def _validate_revision(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    if obj.get("data") is None:
+        found.append(required("data", "data is mandatory"))
     revision = obj.get("revision")
     if isinstance(revision, int) and revision < 0:
-        return [invalid("revision", revision, "must be greater than or equal to 0")]
-    return ()
+        found.append(invalid("revision", revision, NON_NEGATIVE))
+    return found
 
 
 def _ready_of_wanted(obj: Object, now: float) -> str:
@@ -257,6 +268,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_daemon_set_defaults,
             validate=_validate_daemon_set,
             validate_update=_SELECTOR_STAYS,
+            warnings=_WARNINGS,
         ),
         columns=(
             NAME,
@@ -286,6 +298,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             update=_deployment_update,
             validate=_validate_deployment,
             validate_update=_SELECTOR_STAYS,
+            warnings=_WARNINGS,
             # They are copied to its replica sets.
             generation_metadata=("annotations",),
         ),
@@ -309,6 +322,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_replica_set_defaults,
             validate=_validate_replica_set,
             validate_update=_SELECTOR_STAYS,
+            warnings=_WARNINGS,
         ),
         columns=(
             NAME,
@@ -325,12 +339,14 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "StatefulSet",
         "statefulsets",
         short=("sts",),
+        name_rule=dns1123_label,
         categories=("all",),
         subresources=(SCALE, STATUS),
         strategy=with_status(
             defaults=_stateful_set_defaults,
             validate=_validate_stateful_set,
             validate_update=_stateful_spec_stays,
+            warnings=template_warnings("spec", "template", names_pods=False),
         ),
         columns=(
             NAME,

@@ -8,7 +8,6 @@ from kapiserver.errors import Cause
 from kapiserver.resources.autoscaling_v1 import from_v2, to_v2
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid, required
 from kapiserver.resources.printing import (
     NONE,
     UNKNOWN,
@@ -22,6 +21,8 @@ from kapiserver.resources.printing import (
     value_at,
 )
 from kapiserver.resources.strategies import set_default, with_status
+from kapiserver.resources.validation.autoscaler import check_autoscaler
+from kapiserver.resources.validation.formats import check_non_negative
 
 AUTOSCALING = Group("autoscaling", "io.k8s.api.autoscaling")
 
@@ -73,20 +74,13 @@ def _default_behavior(behavior: Object) -> None:
 
 
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
     found: list[Cause] = []
-    smallest, largest = spec.get("minReplicas", 1), spec.get("maxReplicas", 0)
-    if smallest < 1:
-        found.append(invalid("spec.minReplicas", smallest, "must be greater than or equal to 1"))
-    if largest < 1:
-        found.append(invalid("spec.maxReplicas", largest, "must be greater than 0"))
-    elif largest < smallest:
-        found.append(
-            invalid("spec.maxReplicas", largest, "must be greater than or equal to `minReplicas`")
-        )
-    for field in ("kind", "name"):
-        if not dig(spec, "scaleTargetRef", field):
-            found.append(required(f"spec.scaleTargetRef.{field}"))
+    if context.subresource == "status":
+        counts = ("currentReplicas", "desiredReplicas")
+        check_non_negative(found, obj.get("status") or {}, "status", *counts)
+    else:
+        old = None if context.old is None else context.old.get("spec") or {}
+        check_autoscaler(found, obj.get("spec") or {}, old)
     return found
 
 

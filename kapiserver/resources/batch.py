@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group, or_else, text_at
-from kapiserver.resources.definition import NameRule, Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid, not_supported, required
-from kapiserver.resources.names import dns1123_subdomain, max_length
+from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.field_errors import invalid
+from kapiserver.resources.names import max_length
 from kapiserver.resources.printing import (
     AGE,
     NAME,
@@ -31,19 +31,15 @@ from kapiserver.resources.printing import (
 from kapiserver.resources.strategies import (
     drop_status,
     set_default,
-    unchanging,
     with_status,
 )
-from kapiserver.resources.workloads import (
-    check_non_negative,
-    check_template,
-    default_template,
-    selects,
-)
+from kapiserver.resources.validation.cronjobs import check_cron_job
+from kapiserver.resources.validation.formats import check_non_negative
+from kapiserver.resources.validation.jobs import check_job, check_job_update
+from kapiserver.resources.workloads import default_template, template_warnings
 
 BATCH = Group("batch", "io.k8s.api.batch")
 
-_POLICIES = ("Never", "OnFailure")
 _MAX_INT32 = 2147483647
 # The controller appends eleven characters when it names a cronjob's jobs.
 _CRON_JOB_NAME_MAX = 52
@@ -112,118 +108,32 @@ def _cron_job_defaults(obj: Object, context: WriteContext) -> None:
     default_template(dig(spec, "jobTemplate", "spec") or {})
 
 
-def _check_job_spec(spec: Object, path: str) -> list[Cause]:
-    found = check_non_negative(
-        spec,
-        path,
-        "parallelism",
-        "completions",
-        "activeDeadlineSeconds",
-        "backoffLimit",
-        "ttlSecondsAfterFinished",
-    )
-    template = spec.get("template")
-    if not isinstance(template, dict):
-        return [*found, required(f"{path}.template")]
-    policy = dig(template, "spec", "restartPolicy")
-    here = f"{path}.template.spec.restartPolicy"
-    if policy in (None, "", "Always"):
-        # Always is the default of a pod template and means nothing for a job: one must choose.
-        found.append(required(here, 'valid values: "OnFailure", "Never"'))
-    elif policy not in _POLICIES:
-        found.append(not_supported(here, policy, _POLICIES))
-    return found + check_template(template, f"{path}.template")
-
-
 def _validate_job(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    found = _check_job_spec(spec, "spec")
-    selector = spec.get("selector")
-    if selector is None:
-        found.append(required("spec.selector"))
-    labels = dig(spec, "template", "metadata", "labels") or {}
-    if selector and not selects(selector, labels):
-        found.append(
-            invalid(
-                "spec.template.metadata.labels",
-                labels,
-                "`selector` does not match template `labels`",
-            )
-        )
-    modes = ("Indexed", "NonIndexed")
-    if spec.get("completionMode") not in modes:
-        found.append(not_supported("spec.completionMode", spec.get("completionMode"), modes))
+    found: list[Cause] = []
+    if context.subresource == "status":
+        counts = ("active", "succeeded", "failed", "ready", "terminating")
+        check_non_negative(found, obj.get("status") or {}, "status", *counts)
+    else:
+        check_job(found, obj, is_new=context.old is None)
     return found
 
 
-def _template_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    """A template may change only while a job is suspended and has not started."""
-    old = context.old
-    if old is None or context.subresource == "status":
-        return ()
-    if dig(old, "spec", "suspend") is True and not dig(old, "status", "startTime"):
-        return ()
-    return unchanging("spec.template")(obj, context)
-
-
-_JOB_STAYS = unchanging(
-    "spec.selector",
-    "spec.completionMode",
-    "spec.podFailurePolicy",
-    "spec.backoffLimitPerIndex",
-    "spec.managedBy",
-    "spec.successPolicy",
-)
-
-
 def _validate_job_update(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    found = [*_JOB_STAYS(obj, context), *_template_stays(obj, context)]
-    if dig(obj, "spec", "completionMode") != "Indexed":
-        found.extend(unchanging("spec.completions")(obj, context))
+    found: list[Cause] = []
+    if context.old is not None and context.subresource != "status":
+        check_job_update(found, obj, context.old)
     return found
 
 
 def _validate_cron_job(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    found = check_non_negative(
-        spec,
-        "spec",
-        "startingDeadlineSeconds",
-        "successfulJobsHistoryLimit",
-        "failedJobsHistoryLimit",
-    )
-    if not spec.get("schedule"):
-        found.append(required("spec.schedule"))
-    elif len(spec["schedule"].split()) != 5 and not spec["schedule"].startswith("@"):
-        fields = spec["schedule"].split()
-        found.append(
-            invalid(
-                "spec.schedule",
-                spec["schedule"],
-                f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]",
-            )
-        )
-    policies = ("Allow", "Forbid", "Replace")
-    if spec.get("concurrencyPolicy") not in policies:
-        found.append(
-            not_supported("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), policies)
-        )
-    job_spec = dig(spec, "jobTemplate", "spec")
-    if not isinstance(job_spec, dict):
-        found.append(required("spec.jobTemplate.spec"))
-    else:
-        found += _check_job_spec(job_spec, "spec.jobTemplate.spec")
+    found: list[Cause] = []
+    if context.subresource != "status":
+        old = None if context.old is None else context.old.get("spec") or {}
+        check_cron_job(found, obj.get("spec") or {}, old)
+        name = (obj.get("metadata") or {}).get("name", "")
+        if old is None and len(name) > _CRON_JOB_NAME_MAX:
+            found.append(invalid("metadata.name", name, max_length(_CRON_JOB_NAME_MAX)))
     return found
-
-
-def _cron_job_name() -> NameRule:
-    def rule(name: str) -> list[str]:
-        problems = dns1123_subdomain(name)
-        if len(name) > _CRON_JOB_NAME_MAX:
-            problems.append(max_length(_CRON_JOB_NAME_MAX))
-        return problems
-
-    return rule
 
 
 def _has_condition(job: Object, kind: str) -> bool:
@@ -283,8 +193,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("cj",),
         categories=("all",),
         subresources=(STATUS,),
-        name_rule=_cron_job_name(),
-        strategy=with_status(defaults=_cron_job_defaults, validate=_validate_cron_job),
+        strategy=with_status(
+            defaults=_cron_job_defaults,
+            validate=_validate_cron_job,
+            warnings=template_warnings("spec", "jobTemplate", "spec", "template"),
+        ),
         columns=(
             NAME,
             column("Schedule", value_at("spec", "schedule"), "When it runs, in cron format."),
@@ -308,6 +221,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             create=_prepare_for_create,
             validate=_validate_job,
             validate_update=_validate_job_update,
+            warnings=template_warnings("spec", "template"),
         ),
         columns=(
             NAME,

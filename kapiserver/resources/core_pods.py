@@ -21,10 +21,12 @@ from kapiserver.resources.definition import (
     Subresource,
     WriteContext,
 )
-from kapiserver.resources.field_errors import forbidden
 from kapiserver.resources.names import dns1123_label
-from kapiserver.resources.pod_defaults import default_pod_spec, default_requests
-from kapiserver.resources.pod_rules import check_pod_spec
+from kapiserver.resources.pod_defaults import (
+    default_host_ports,
+    default_pod_spec,
+    default_requests,
+)
 from kapiserver.resources.pod_table import COLUMNS, row_conditions
 from kapiserver.resources.printing import dig, items, text
 from kapiserver.resources.strategies import (
@@ -33,17 +35,21 @@ from kapiserver.resources.strategies import (
     set_default,
     split_status,
 )
+from kapiserver.resources.validation.pod_spec import check_new_pod, check_pod
+from kapiserver.resources.validation.pod_update import check_ephemeral_update, check_pod_update
+from kapiserver.resources.validation.pod_warnings import pod_warnings
 
 _EDITABLE = ("get", "patch", "update")
 _TERMINAL = ("Succeeded", "Failed")
 # Endpoints that take only their part of a pod, so that the rest needs no check.
-_OWN_RULES = ("binding", "ephemeralcontainers", "resize", "status")
+_OWN_RULES = ("binding", "status")
 
 
 def _defaults(pod: Object, context: WriteContext) -> None:
     spec = pod.setdefault("spec", {})
     default_pod_spec(spec)
     default_requests(spec)
+    default_host_ports(spec)
     set_default(spec, "enableServiceLinks", True)
 
 
@@ -129,85 +135,35 @@ def _resized(spec: Object, old: Object) -> Object:
 
 
 def _validate_create(pod: Object, context: WriteContext) -> Sequence[Cause]:
-    return check_pod_spec(pod.get("spec") or {}, "spec")
+    found: list[Cause] = []
+    check_new_pod(found, pod)
+    return found
+
+
+def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
+    old, found = context.old, list[Cause]()
+    if old is None or context.subresource in _OWN_RULES:
+        return found
+    check_pod(found, pod)
+    if context.subresource == "ephemeralcontainers":
+        check_ephemeral_update(found, pod, old)
+    elif not context.subresource:
+        check_pod_update(found, pod, old)
+    return found
 
 
 def _warnings(pod: Object, context: WriteContext) -> Sequence[str]:
     """Only on create: people hardly update pods, and programs do so often."""
     if context.old is not None:
         return ()
+    warnings = pod_warnings(pod)
     problems = dns1123_label(text(pod, "metadata", "name"))
-    if not problems:
-        return ()
-    return [
-        "metadata.name: this is used in the Pod's hostname, which can result in surprising "
-        f"behavior; a DNS label is recommended: [{' '.join(problems)}]"
-    ]
-
-
-# A running pod is what its node made of it: very little of its spec can change afterwards.
-_MUTABLE = ("activeDeadlineSeconds", "tolerations")
-_FROZEN = (
-    "pod updates may not change fields other than `spec.containers[*].image`,"
-    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
-    "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
-    "(allow it to be set to 1 if it was previously negative)"
-)
-
-
-def _frozen_part(spec: Object) -> Object:
-    kept = {name: value for name, value in spec.items() if name not in _MUTABLE}
-    for name in ("containers", "initContainers"):
-        if kept.get(name):
-            kept[name] = [{**container, "image": ""} for container in kept[name]]
-    if kept.get("schedulingGates") is not None:
-        # Gates may be removed; that none is added is checked apart.
-        kept.pop("schedulingGates")
-    return kept
-
-
-def _grace_was_negative(spec: Object) -> bool:
-    seconds = spec.get("terminationGracePeriodSeconds")
-    return isinstance(seconds, int) and seconds < 0
-
-
-def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
-    old = context.old
-    if old is None or context.subresource in _OWN_RULES:
-        return ()
-    before, after = old.get("spec") or {}, pod.get("spec") or {}
-    found: list[Cause] = []
-    gates = {text(gate, "name") for gate in items(before, "schedulingGates")}
-    gated = bool(gates)
-    for position, gate in enumerate(items(after, "schedulingGates")):
-        if text(gate, "name") not in gates:
-            found.append(
-                forbidden(
-                    f"spec.schedulingGates[{position}].name",
-                    "only deletion is allowed, but found new scheduling gate "
-                    f"'{text(gate, 'name')}'",
-                )
-            )
-    kept_before, kept_after = _frozen_part(before), _frozen_part(after)
-    if _grace_was_negative(before) and after.get("terminationGracePeriodSeconds") == 1:
-        kept_before["terminationGracePeriodSeconds"] = 1
-    if gated:
-        # A pod that no scheduler has seen may still narrow where it goes.
-        for name in ("nodeSelector", "affinity"):
-            kept_before.pop(name, None)
-            kept_after.pop(name, None)
-    if kept_before != kept_after:
-        found.append(forbidden("spec", _FROZEN))
-    if any(
-        toleration not in items(after, "tolerations") for toleration in items(before, "tolerations")
-    ):
-        found.append(
-            forbidden(
-                "spec.tolerations",
-                "existing toleration can not be modified except its tolerationSeconds",
-            )
+    if problems:
+        warnings.append(
+            "metadata.name: this is used in the Pod's hostname, which can result in surprising "
+            f"behavior; a DNS label is recommended: [{' '.join(problems)}]"
         )
-    return found
+    return warnings
 
 
 def grace_period(pod: Object) -> int | None:

@@ -8,7 +8,6 @@ from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import SCALE, STATUS, or_else, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid, required
 from kapiserver.resources.pod_defaults import default_pod_spec
 from kapiserver.resources.printing import (
     AGE,
@@ -23,7 +22,10 @@ from kapiserver.resources.printing import (
     selector_column,
 )
 from kapiserver.resources.strategies import set_default, with_status, without_status
-from kapiserver.resources.workloads import check_long_running, check_replicas
+from kapiserver.resources.validation.pod_spec import check_template
+from kapiserver.resources.validation.replicated import check_controller
+from kapiserver.resources.validation.statuses import check_available, check_counts
+from kapiserver.resources.workloads import template_warnings
 
 
 def _pod_template_defaults(obj: Object, context: WriteContext) -> None:
@@ -46,26 +48,21 @@ def _controller_defaults(obj: Object, context: WriteContext) -> None:
     set_default(spec, "replicas", 1)
 
 
+def _validate_pod_template(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_template(found, obj.get("template") or {}, "template")
+    return found
+
+
 def _validate_controller(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    found = check_replicas(spec, "spec")
-    selector = spec.get("selector")
-    if not selector:
-        found.append(required("spec.selector"))
-    template = spec.get("template")
-    if not template:
-        found.append(required("spec.template"))
-        return found
-    labels = dig(template, "metadata", "labels") or {}
-    if selector and not selector.items() <= labels.items():
-        found.append(
-            invalid(
-                "spec.template.metadata.labels",
-                labels,
-                "`selector` does not match template `labels`",
-            )
-        )
-    found += check_long_running(template, "spec.template", "ReplicationController")
+    found: list[Cause] = []
+    if context.subresource == "status":
+        status = obj.get("status") or {}
+        parts = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+        check_counts(found, status, ("replicas",), parts)
+        check_available(found, status)
+    else:
+        check_controller(found, obj.get("spec") or {})
     return found
 
 
@@ -74,7 +71,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "PodTemplate",
         "podtemplates",
         returns_deleted=True,
-        strategy=without_status(defaults=_pod_template_defaults, generation=True),
+        strategy=without_status(
+            defaults=_pod_template_defaults,
+            validate=_validate_pod_template,
+            warnings=template_warnings("template", names_pods=False),
+            generation=True,
+        ),
         columns=(
             NAME,
             column(
@@ -93,7 +95,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("rc",),
         categories=("all",),
         subresources=(SCALE, STATUS),
-        strategy=with_status(defaults=_controller_defaults, validate=_validate_controller),
+        strategy=with_status(
+            defaults=_controller_defaults,
+            validate=_validate_controller,
+            warnings=template_warnings("spec", "template"),
+        ),
         columns=(
             NAME,
             column("Desired", number_at("spec", "replicas"), "Wanted pods.", type="integer"),

@@ -50,6 +50,25 @@ def not_supported(field: str, value: Any, supported: Iterable[str]) -> Cause:
     )
 
 
+def unsupported(field: str, value: Any, supported: Iterable[str]) -> Cause:
+    """As not_supported, with the choices in the order given."""
+    choices = ", ".join(shown(choice) for choice in supported)
+    return Cause(
+        "FieldValueNotSupported",
+        f"Unsupported value: {shown(value)}: supported values: {choices}",
+        field,
+    )
+
+
+def not_found(field: str, value: Any, detail: str = "") -> Cause:
+    return Cause("FieldValueNotFound", _with_detail(f"Not found: {shown(value)}", detail), field)
+
+
+def wrong(field: str, detail: str) -> Cause:
+    """Invalid, where showing the value would help nobody."""
+    return Cause("FieldValueInvalid", f"Invalid value: {detail}", field)
+
+
 def too_long(field: str, limit: int) -> Cause:
     return Cause("FieldValueTooLong", f"Too long: may not be more than {limit} bytes", field)
 

@@ -16,22 +16,46 @@ FILE_MODE = 0o644
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
+_PLUGIN_DEFAULTS: dict[str, Object] = {
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "azureDisk": {
+        "cachingMode": "ReadWrite",
+        "kind": "Shared",
+        "fsType": "ext4",
+        "readOnly": False,
+    },
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+}
+
 
 def default_pod_spec(spec: Object) -> None:
-    set_default(spec, "dnsPolicy", "ClusterFirst")
-    set_default(spec, "restartPolicy", "Always")
+    _fill(spec, "dnsPolicy", "ClusterFirst")
+    _fill(spec, "restartPolicy", "Always")
     set_default(spec, "terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS)
-    set_default(spec, "schedulerName", "default-scheduler")
+    _fill(spec, "schedulerName", "default-scheduler")
     set_default(spec, "securityContext", {})
     _mirror_service_account(spec)
     for container in containers_of(spec):
         default_container(container)
-        if spec.get("hostNetwork") is True:
-            for port in container.get("ports") or ():
-                if port.get("containerPort"):
-                    set_default(port, "hostPort", port["containerPort"])
     for volume in spec.get("volumes") or ():
         _default_volume(volume)
+
+
+def default_host_ports(spec: Object) -> None:
+    """Pods only, not templates: on the node's network a container's port is the node's."""
+    if spec.get("hostNetwork") is True:
+        for name in ("initContainers", "containers"):
+            for container in spec.get(name) or ():
+                for port in container.get("ports") or ():
+                    if port.get("containerPort"):
+                        _fill(port, "hostPort", port["containerPort"])
+
+
+def _fill(obj: Object, field: str, value: object) -> None:
+    """Fields that Go has no pointer for: their zero value is as good as none."""
+    if not obj.get(field):
+        obj[field] = value
 
 
 def containers_of(spec: Object) -> list[Object]:
@@ -53,14 +77,16 @@ def default_requests(spec: Object) -> None:
 
 
 def default_container(container: Object) -> None:
-    set_default(container, "terminationMessagePath", "/dev/termination-log")
-    set_default(container, "terminationMessagePolicy", "File")
-    set_default(container, "imagePullPolicy", _pull_policy(container.get("image") or ""))
+    _fill(container, "terminationMessagePath", "/dev/termination-log")
+    _fill(container, "terminationMessagePolicy", "File")
+    if not container.get("imagePullPolicy"):
+        container["imagePullPolicy"] = _pull_policy(container.get("image") or "")
     set_default(container, "resources", {})
     for port in container.get("ports") or ():
-        set_default(port, "protocol", "TCP")
+        _fill(port, "protocol", "TCP")
     for variable in container.get("env") or ():
-        _default_field_ref(variable.get("valueFrom"))
+        if "valueFrom" in variable:
+            _default_source(variable["valueFrom"])
     for name in _PROBES:
         probe = container.get(name)
         if isinstance(probe, dict):
@@ -86,10 +112,10 @@ def _mirror_service_account(spec: Object) -> None:
 
 
 def _default_probe(probe: Object) -> None:
-    set_default(probe, "timeoutSeconds", 1)
-    set_default(probe, "periodSeconds", 10)
-    set_default(probe, "successThreshold", 1)
-    set_default(probe, "failureThreshold", 3)
+    _fill(probe, "timeoutSeconds", 1)
+    _fill(probe, "periodSeconds", 10)
+    _fill(probe, "successThreshold", 1)
+    _fill(probe, "failureThreshold", 3)
     _default_http_get(probe)
     grpc = probe.get("grpc")
     if isinstance(grpc, dict):
@@ -99,14 +125,19 @@ def _default_probe(probe: Object) -> None:
 def _default_http_get(handler: Object) -> None:
     action = handler.get("httpGet")
     if isinstance(action, dict):
-        set_default(action, "path", "/")
-        set_default(action, "scheme", "HTTP")
+        _fill(action, "path", "/")
+        _fill(action, "scheme", "HTTP")
 
 
-def _default_field_ref(source: Any) -> None:
-    field = source.get("fieldRef") if isinstance(source, dict) else None
+def _default_source(source: Any) -> None:
+    if not isinstance(source, dict):
+        return
+    field = source.get("fieldRef")
     if isinstance(field, dict):
-        set_default(field, "apiVersion", "v1")
+        _fill(field, "apiVersion", "v1")
+    resource = source.get("resourceFieldRef")
+    if isinstance(resource, dict):
+        set_default(resource, "divisor", "0")
 
 
 def _default_volume(volume: Object) -> None:
@@ -120,13 +151,21 @@ def _default_volume(volume: Object) -> None:
     if isinstance(host_path, dict):
         set_default(host_path, "type", "")
     for item in (volume.get("downwardAPI") or {}).get("items") or ():
-        _default_field_ref(item)
+        _default_source(item)
     for source in (volume.get("projected") or {}).get("sources") or ():
         token = source.get("serviceAccountToken")
         if isinstance(token, dict):
             set_default(token, "expirationSeconds", 3600)
         for item in (source.get("downwardAPI") or {}).get("items") or ():
-            _default_field_ref(item)
+            _default_source(item)
+    image = volume.get("image")
+    if isinstance(image, dict) and not image.get("pullPolicy"):
+        image["pullPolicy"] = _pull_policy(image.get("reference") or "")
+    for name, values in _PLUGIN_DEFAULTS.items():
+        source = volume.get(name)
+        if isinstance(source, dict):
+            for field, value in values.items():
+                set_default(source, field, value)
     claim = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
     if isinstance(claim, dict):
         set_default(claim.setdefault("spec", {}), "volumeMode", "Filesystem")

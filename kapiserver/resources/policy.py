@@ -7,19 +7,25 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.names import path_segment
 from kapiserver.resources.printing import column, number_at, table, value_at
 from kapiserver.resources.strategies import with_status
+from kapiserver.resources.validation.budgets import check_budget
+from kapiserver.resources.validation.formats import check_non_negative
 
 POLICY = Group("policy", "io.k8s.api.policy")
 
 
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    if "minAvailable" in spec and "maxUnavailable" in spec:
-        return [invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")]
-    return ()
+    found: list[Cause] = []
+    if context.subresource == "status":
+        check_non_negative(found, obj.get("status") or {}, "status", *_COUNTS)
+    else:
+        check_budget(found, obj.get("spec") or {})
+    return found
+
+
+_COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
 
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import forbidden
+from kapiserver.resources.field_errors import forbidden, unsupported
 from kapiserver.resources.printing import AGE, NAME, column, flag_at, number_at, value_at
 from kapiserver.resources.strategies import set_default, unchanging, without_status
+from kapiserver.resources.validation.pod_spec import PREEMPTION_POLICIES
 
 SCHEDULING = Group("scheduling.k8s.io", "io.k8s.api.scheduling")
 
@@ -28,23 +29,18 @@ def _defaults(obj: Object, context: WriteContext) -> None:
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
     name = (obj.get("metadata") or {}).get("name", "")
     value = obj.get("value", 0)
+    found: list[Cause] = []
     if name.startswith(_SYSTEM_PREFIX):
         if _SYSTEM_CLASSES.get(name) != value:
-            return [
-                forbidden(
-                    "metadata.name",
-                    "priority class names with 'system-' prefix are reserved for system use only",
-                )
-            ]
-        return ()
-    if value > HIGHEST_USER_PRIORITY:
-        return [
-            forbidden(
-                "value",
-                f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}",
-            )
-        ]
-    return ()
+            detail = "priority class names with 'system-' prefix are reserved for system use only"
+            found.append(forbidden("metadata.name", detail))
+    elif value > HIGHEST_USER_PRIORITY:
+        detail = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
+        found.append(forbidden("value", detail))
+    policy = obj.get("preemptionPolicy")
+    if policy is not None and policy not in PREEMPTION_POLICIES:
+        found.append(unsupported("preemptionPolicy", policy, PREEMPTION_POLICIES))
+    return found
 
 
 def _value_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:

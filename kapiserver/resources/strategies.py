@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kapiserver.errors import Cause
-from kapiserver.resources.definition import Object, Prepare, Strategy, Validate, WriteContext
+from kapiserver.resources.definition import (
+    Object,
+    Prepare,
+    Strategy,
+    Validate,
+    Warn,
+    WriteContext,
+)
 from kapiserver.resources.field_errors import immutable
 
 # Everything but these is what a resource's spec means to generation and to /status.
@@ -126,6 +133,7 @@ def with_status(
     update: Prepare = split_status,
     validate: Validate | None = None,
     validate_update: Validate | None = None,
+    warnings: Warn | None = None,
     create_on_update: bool = False,
     unconditional_update: bool = True,
     generation: bool = True,
@@ -138,6 +146,7 @@ def with_status(
         prepare_for_update=update,
         validate_create=validate,
         validate_update=_both(validate, validate_update),
+        warnings=warnings,
         allow_create_on_update=create_on_update,
         allow_unconditional_update=unconditional_update,
         bumps_generation=generation,
@@ -152,6 +161,7 @@ def without_status(
     update: Prepare | None = None,
     validate: Validate | None = None,
     validate_update: Validate | None = None,
+    warnings: Warn | None = None,
     create_on_update: bool = False,
     unconditional_update: bool = True,
     generation: bool = False,
@@ -164,6 +174,7 @@ def without_status(
         prepare_for_update=update,
         validate_create=validate,
         validate_update=_both(validate, validate_update),
+        warnings=warnings,
         allow_create_on_update=create_on_update,
         allow_unconditional_update=unconditional_update,
         bumps_generation=generation,

@@ -107,7 +107,7 @@ def test_only_pods_that_run_somewhere_are_given_time(
             "Sometimes",
             (
                 "spec.restartPolicy",
-                'Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
+                'Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
             ),
         ),
         (
@@ -200,11 +200,11 @@ def test_selectors_stay(resource: str) -> None:
     [
         ("spec.selector", None, "spec.selector"),
         ("spec.selector", {}, "spec.selector"),
-        ("spec.template", None, "spec.template"),
+        ("spec.template", None, "spec.template.metadata.labels"),
         ("spec.template.metadata.labels", {"app": "x"}, "spec.template.metadata.labels"),
         ("spec.replicas", -1, "spec.replicas"),
         ("spec.template.spec.restartPolicy", "Never", "spec.template.spec.restartPolicy"),
-        ("spec.strategy.type", "Never", "spec.strategy.type"),
+        ("spec.strategy.type", "Never", "spec.strategy"),
     ],
 )
 def test_deployments_that_make_no_sense(path: str, value: Any, field: str) -> None:
@@ -226,7 +226,8 @@ def test_a_stateful_set_mounts_its_claims() -> None:
     mounts = [{"name": "data", "mountPath": "/data"}]
     new = changed(DEPLOYMENT, "spec.template.spec.containers.0.volumeMounts", mounts)
     assert refused("statefulsets.apps", new)[0][1] == 'Not found: "data"'
-    claims = [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}]
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claims = [{"metadata": {"name": "data"}, "spec": claim}]
     made = create("statefulsets.apps", changed(new, "spec.volumeClaimTemplates", claims))
     assert made["spec"]["volumeClaimTemplates"][0]["kind"] == "PersistentVolumeClaim"
     update("statefulsets.apps", made, made)

@@ -1,0 +1,357 @@
+"""Jobs: how many pods, how often again, and what counts as failure and success."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import (
+    duplicate,
+    immutable,
+    invalid,
+    required,
+    too_long,
+    too_many,
+    unsupported,
+    wrong,
+)
+from kapiserver.resources.names import dns1123_label
+from kapiserver.resources.validation.formats import (
+    Found,
+    check_domain_prefixed,
+    check_non_negative,
+)
+from kapiserver.resources.validation.indexes import total_indexes
+from kapiserver.resources.validation.labels import check_qualified, check_selector, selects
+from kapiserver.resources.validation.pod_spec import check_template
+from kapiserver.resources.validation.same import same
+
+_MODES = ("NonIndexed", "Indexed")
+_ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+_CONDITION_STATUSES = ("False", "True", "Unknown")
+_REPLACEMENTS = ("Failed", "TerminatingOrFailed")
+_MAX_PARALLELISM = _MAX_FAILED = _MANY = 100_000
+_MAX_WITH_MANY = 10_000
+_MAX_RULES = 20
+_MAX_EXIT_CODES = 255
+_MAX_PATTERNS = 20
+_MAX_MANAGER = 63
+_MAX_INDEXES_TEXT = 64 * 1024
+_INDEXED_ONLY = "requires indexed completion mode"
+_LABELS = ("controller-uid", "job-name")
+_PREFIX = "batch.kubernetes.io/"
+
+
+def check_job(found: Found, job: Object, *, is_new: bool) -> None:
+    spec, metadata = job.get("spec") or {}, job.get("metadata") or {}
+    selector, template = spec.get("selector"), spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if is_new and selector is not None and not spec.get("manualSelector"):
+        _check_generated(found, metadata, selector, labels)
+    check_job_spec(found, spec, "spec")
+    if selector is None:
+        found.append(required("spec.selector"))
+    else:
+        check_selector(found, selector, "spec.selector")
+        if not selects(selector, labels):
+            detail = "`selector` does not match template `labels`"
+            shown = dict(sorted(labels.items())) or None
+            found.append(invalid("spec.template.metadata.labels", shown, detail))
+    completions = spec.get("completions")
+    if is_new and completions and spec.get("completionMode") == "Indexed":
+        name = metadata.get("name", "")
+        hostname = f"{name}-{completions - 1}"
+        if dns1123_label(hostname):
+            detail = f"will not able to create pod with invalid DNS label: {hostname}"
+            found.append(invalid("metadata.name", name, detail))
+
+
+def _check_generated(found: Found, metadata: Object, selector: Object, labels: Object) -> None:
+    identity = (metadata.get("uid", ""), metadata.get("name", ""))
+    wanted = {
+        f"{prefix}{label}": value
+        for prefix in ("", _PREFIX)
+        for label, value in zip(_LABELS, identity, strict=True)
+    }
+    for label, value in wanted.items():
+        path = f"spec.template.metadata.labels[{label}]"
+        if label not in labels:
+            found.append(required(path, f"must be '{value}'"))
+        elif labels[label] != value:
+            shown = dict(sorted(labels.items()))
+            found.append(invalid(path, shown, f"must be '{value}'"))
+    if not selects(selector, wanted):
+        found.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
+
+
+def check_job_spec(found: Found, spec: Object, path: str) -> None:
+    get = spec.get
+    check_non_negative(
+        found,
+        spec,
+        path,
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+        "backoffLimitPerIndex",
+        "maxFailedIndexes",
+    )
+    if get("maxFailedIndexes") is not None and get("backoffLimitPerIndex") is None:
+        found.append(required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
+    manager = get("managedBy")
+    if manager is not None:
+        check_domain_prefixed(found, manager, f"{path}.managedBy")
+        if len(manager) > _MAX_MANAGER:
+            found.append(too_long(f"{path}.managedBy", _MAX_MANAGER))
+    mode = get("completionMode")
+    if mode is not None and mode not in _MODES:
+        found.append(unsupported(f"{path}.completionMode", mode, _MODES))
+    if mode == "Indexed":
+        _check_indexed(found, spec, path)
+    elif mode in (None, "NonIndexed"):
+        for field in ("backoffLimitPerIndex", "maxFailedIndexes"):
+            if get(field) is not None:
+                found.append(invalid(f"{path}.{field}", get(field), _INDEXED_ONLY))
+    failure, success = get("podFailurePolicy"), get("successPolicy")
+    if failure is not None:
+        _check_failure_policy(found, spec, failure, f"{path}.podFailurePolicy")
+    if success is not None:
+        if mode != "Indexed":
+            found.append(invalid(f"{path}.successPolicy", success, _INDEXED_ONLY))
+        else:
+            _check_success_policy(found, spec, success, f"{path}.successPolicy")
+    replacement = get("podReplacementPolicy")
+    if replacement is not None:
+        choices = _REPLACEMENTS if failure is None else ("Failed",)
+        if replacement not in choices:
+            found.append(unsupported(f"{path}.podReplacementPolicy", replacement, choices))
+    template = get("template") or {}
+    check_template(found, template, f"{path}.template")
+    policy = (template.get("spec") or {}).get("restartPolicy", "")
+    here = f"{path}.template.spec.restartPolicy"
+    if policy in ("", "Always"):
+        # Always is the default of a template and means nothing for a job: one must choose.
+        found.append(required(here, 'valid values: "OnFailure", "Never"'))
+    elif policy not in ("OnFailure", "Never"):
+        found.append(unsupported(here, policy, ("OnFailure", "Never")))
+    elif failure is not None and policy != "Never":
+        detail = 'only "Never" is supported when podFailurePolicy is specified'
+        found.append(invalid(here, policy, detail))
+
+
+def _check_indexed(found: Found, spec: Object, path: str) -> None:
+    completions, parallelism = spec.get("completions"), spec.get("parallelism")
+    failed, per_index = spec.get("maxFailedIndexes"), spec.get("backoffLimitPerIndex")
+    if completions is None:
+        detail = "when completion mode is Indexed"
+        found.append(required(f"{path}.completions", detail))
+    if parallelism is not None and parallelism > _MAX_PARALLELISM:
+        detail = f"must be less than or equal to {_MAX_PARALLELISM} when completion mode is Indexed"
+        found.append(invalid(f"{path}.parallelism", parallelism, detail))
+    if failed is not None:
+        if completions is not None and failed > completions:
+            detail = "must be less than or equal to completions"
+            found.append(invalid(f"{path}.maxFailedIndexes", failed, detail))
+        if failed > _MAX_FAILED:
+            detail = f"must be less than or equal to {_MAX_FAILED}"
+            found.append(invalid(f"{path}.maxFailedIndexes", failed, detail))
+    if completions is None or completions <= _MANY or per_index is None:
+        return
+    detail = (
+        f"must be less than or equal to {_MAX_WITH_MANY} when completions are above {_MANY} and "
+        "used with backoff limit per index"
+    )
+    if failed is None:
+        needed = f"must be specified when completions is above {_MANY}"
+        found.append(required(f"{path}.maxFailedIndexes", needed))
+    elif failed > _MAX_WITH_MANY:
+        found.append(invalid(f"{path}.maxFailedIndexes", failed, detail))
+    if parallelism is not None and parallelism > _MAX_WITH_MANY:
+        found.append(invalid(f"{path}.parallelism", parallelism, detail))
+
+
+def _valid_values(choices: tuple[str, ...]) -> str:
+    return "valid values: [" + " ".join(f'"{choice}"' for choice in choices) + "]"
+
+
+def _check_choice(found: Found, value: str, choices: tuple[str, ...], path: str) -> None:
+    if not value:
+        found.append(required(path, _valid_values(choices)))
+    elif value not in choices:
+        found.append(unsupported(path, value, choices))
+
+
+def _check_failure_policy(found: Found, spec: Object, policy: Object, path: str) -> None:
+    rules = policy.get("rules") or ()
+    if len(rules) > _MAX_RULES:
+        found.append(too_many(f"{path}.rules", len(rules), _MAX_RULES))
+    pod = (spec.get("template") or {}).get("spec") or {}
+    names = {
+        container.get("name")
+        for field in ("containers", "initContainers")
+        for container in pod.get(field) or ()
+    }
+    for position, rule in enumerate(rules):
+        here = f"{path}.rules[{position}]"
+        action = rule.get("action", "")
+        if action == "FailIndex" and spec.get("backoffLimitPerIndex") is None:
+            detail = "requires the backoffLimitPerIndex to be set"
+            found.append(invalid(f"{here}.action", action, detail))
+        _check_choice(found, action, _ACTIONS, f"{here}.action")
+        codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions")
+        if codes is not None:
+            _check_exit_codes(found, codes, f"{here}.onExitCodes", names)
+        if conditions:
+            _check_conditions(found, conditions, f"{here}.onPodConditions")
+        if codes is not None and conditions:
+            detail = "specifying both OnExitCodes and OnPodConditions is not supported"
+            found.append(wrong(here, detail))
+        if codes is None and not conditions:
+            detail = "specifying one of OnExitCodes and OnPodConditions is required"
+            found.append(wrong(here, detail))
+
+
+def _check_exit_codes(found: Found, codes: Object, path: str, names: set[Any]) -> None:
+    operator, values = codes.get("operator", ""), codes.get("values") or []
+    _check_choice(found, operator, ("In", "NotIn"), f"{path}.operator")
+    container = codes.get("containerName")
+    if container is not None and container not in names:
+        detail = "must be one of the container or initContainer names in the pod template"
+        found.append(invalid(f"{path}.containerName", container, detail))
+    if not values:
+        found.append(invalid(f"{path}.values", values, "at least one value is required"))
+    elif len(values) > _MAX_EXIT_CODES:
+        found.append(too_many(f"{path}.values", len(values), _MAX_EXIT_CODES))
+    seen: set[int] = set()
+    for position, value in enumerate(values):
+        here = f"{path}.values[{position}]"
+        if operator == "In" and value == 0:
+            found.append(invalid(here, value, "must not be 0 for the In operator"))
+        if value in seen:
+            found.append(duplicate(here, value))
+        seen.add(value)
+    if values != sorted(values):
+        found.append(invalid(f"{path}.values", values, "must be ordered"))
+
+
+def _check_conditions(found: Found, conditions: Any, path: str) -> None:
+    if len(conditions) > _MAX_PATTERNS:
+        found.append(too_many(path, len(conditions), _MAX_PATTERNS))
+    for position, pattern in enumerate(conditions):
+        here = f"{path}[{position}]"
+        check_qualified(found, pattern.get("type", ""), f"{here}.type")
+        _check_choice(found, pattern.get("status", ""), _CONDITION_STATUSES, f"{here}.status")
+
+
+def _check_success_policy(found: Found, spec: Object, policy: Object, path: str) -> None:
+    rules = policy.get("rules") or ()
+    if not rules:
+        detail = "at least one rules must be specified when the successPolicy is specified"
+        found.append(required(f"{path}.rules", detail))
+    if len(rules) > _MAX_RULES:
+        found.append(too_many(f"{path}.rules", len(rules), _MAX_RULES))
+    completions = spec.get("completions") or 0
+    for position, rule in enumerate(rules):
+        _check_success_rule(found, rule, completions, f"{path}.rules[{position}]")
+
+
+def _check_success_rule(found: Found, rule: Object, completions: int, path: str) -> None:
+    count, indexes = rule.get("succeededCount"), rule.get("succeededIndexes")
+    if count is None and indexes is None:
+        detail = "at least one of succeededCount or succeededIndexes must be specified"
+        found.append(required(path, detail))
+    total = 0
+    if indexes is not None:
+        here = f"{path}.succeededIndexes"
+        if len(indexes) > _MAX_INDEXES_TEXT:
+            found.append(too_long(here, _MAX_INDEXES_TEXT))
+        total, problem = total_indexes(indexes, completions)
+        if problem:
+            detail = f"error parsing succeededIndexes: {problem}"
+            found.append(invalid(here, indexes, detail))
+    if count is None:
+        return
+    here = f"{path}.succeededCount"
+    check_non_negative(found, rule, path, "succeededCount")
+    if count > completions:
+        detail = (
+            f"must be less than or equal to {completions} (the number of specified completions)"
+        )
+        found.append(invalid(here, count, detail))
+    if indexes is not None and count > total:
+        detail = (
+            f"must be less than or equal to {total} (the number of indexes in the specified "
+            "succeededIndexes field)"
+        )
+        found.append(invalid(here, count, detail))
+
+
+_STAYS = (
+    "completionMode",
+    "podFailurePolicy",
+    "backoffLimitPerIndex",
+    "managedBy",
+    "successPolicy",
+)
+# What may change in the template of a job that is suspended and has not started.
+_DIRECTIVES = ("nodeSelector", "tolerations", "schedulingGates")
+
+
+def check_job_update(found: Found, job: Object, old: Object) -> None:
+    spec, before = job.get("spec") or {}, old.get("spec") or {}
+    completions = spec.get("completions")
+    if not same(completions, before.get("completions")):
+        if spec.get("completionMode") != "Indexed":
+            found.append(immutable("spec.completions", completions))
+        elif completions is not None and completions != spec.get("parallelism"):
+            detail = "can only be modified in tandem with spec.parallelism"
+            found.append(invalid("spec.completions", completions, detail))
+    if not same(spec.get("selector"), before.get("selector")):
+        found.append(immutable("spec.selector", spec.get("selector")))
+    _check_template_stays(found, spec, before, old)
+    for field in _STAYS:
+        if not same(spec.get(field), before.get(field)):
+            found.append(immutable(f"spec.{field}", spec.get(field)))
+
+
+def _check_template_stays(found: Found, spec: Object, before: Object, old: Object) -> None:
+    template, kept = spec.get("template") or {}, before.get("template") or {}
+    if template == kept:
+        return
+    if before.get("suspend") is True and not _has_started(old):
+        template, kept = _undirected(template), _undirected(kept)
+    if not same(template, kept):
+        found.append(immutable("spec.template", spec.get("template")))
+
+
+def _has_started(job: Object) -> bool:
+    """A job that was suspended while it ran may be changed again once its pods are gone."""
+    status = job.get("status") or {}
+    if not status.get("startTime"):
+        return False
+    suspended = any(
+        condition.get("type") == "Suspended" and condition.get("status") == "True"
+        for condition in status.get("conditions") or ()
+    )
+    return bool(not suspended or status.get("active"))
+
+
+def _undirected(template: Object) -> Object:
+    """A template without what says where its pods run and how much they get."""
+    metadata = dict(template.get("metadata") or {})
+    for field in ("labels", "annotations"):
+        metadata.pop(field, None)
+    spec = dict(template.get("spec") or {})
+    for field in _DIRECTIVES:
+        spec.pop(field, None)
+    if affinity := spec.get("affinity"):
+        spec["affinity"] = {k: v for k, v in affinity.items() if k != "nodeAffinity"}
+    for field in ("containers", "initContainers"):
+        if field in spec:
+            spec[field] = [
+                {k: v for k, v in container.items() if k != "resources"}
+                for container in spec[field]
+            ]
+    return {"metadata": metadata, "spec": spec}

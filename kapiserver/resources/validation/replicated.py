@@ -1,0 +1,237 @@
+"""Deployments, replica sets, daemon sets, stateful sets, replication controllers: their specs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import forbidden, invalid, required, unsupported
+from kapiserver.resources.names import dns1123_label, dns1123_subdomain
+from kapiserver.resources.validation.claims import check_claim_template
+from kapiserver.resources.validation.formats import (
+    NON_NEGATIVE,
+    Found,
+    check_non_negative,
+    percent,
+)
+from kapiserver.resources.validation.labels import check_selector, is_empty, selects
+from kapiserver.resources.validation.pod_spec import check_template
+
+_NO_MATCH = "`selector` does not match template `labels`"
+
+
+def check_deployment(found: Found, spec: Object) -> None:
+    check_non_negative(found, spec, "spec", "replicas")
+    _check_selected(found, spec, "deployment", "ReplicaSet")
+    strategy = spec.get("strategy") or {}
+    kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
+    if kind == "Recreate":
+        if rolling is not None:
+            detail = "may not be specified when strategy `type` is 'Recreate'"
+            found.append(forbidden("spec.strategy.rollingUpdate", detail))
+    elif kind == "RollingUpdate":
+        if rolling is not None:
+            _check_rolling_deployment(found, rolling, "spec.strategy.rollingUpdate")
+    else:
+        found.append(_bad_strategy("spec.strategy", kind, rolling, ("Recreate", "RollingUpdate")))
+    fields = ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds")
+    check_non_negative(found, spec, "spec", *fields)
+    deadline = spec.get("progressDeadlineSeconds")
+    if deadline is not None and deadline <= spec.get("minReadySeconds", 0):
+        detail = "must be greater than minReadySeconds"
+        found.append(invalid("spec.progressDeadlineSeconds", deadline, detail))
+
+
+def check_replica_set(found: Found, spec: Object) -> None:
+    check_non_negative(found, spec, "spec", "replicas", "minReadySeconds")
+    # The text names deployments: kube-apiserver's does.
+    _check_selected(found, spec, "deployment", "ReplicaSet")
+
+
+def check_daemon_set(found: Found, spec: Object) -> None:
+    selector, template = spec.get("selector"), spec.get("template") or {}
+    if selector is None:
+        found.append(required("spec.selector"))
+    else:
+        check_selector(found, selector, "spec.selector")
+        _check_match(found, selector, template)
+        if is_empty(selector):
+            detail = "empty selector is invalid for daemonset"
+            found.append(invalid("spec.selector", selector, detail))
+    _check_long_running(found, template, "spec.template", "DaemonSet")
+    check_non_negative(found, spec, "spec", "minReadySeconds")
+    strategy = spec.get("updateStrategy") or {}
+    kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
+    if kind == "RollingUpdate":
+        if rolling is None:
+            found.append(required("spec.updateStrategy.rollingUpdate"))
+        else:
+            _check_rolling_daemons(found, rolling, "spec.updateStrategy.rollingUpdate")
+    elif kind != "OnDelete":
+        choices = ("RollingUpdate", "OnDelete")
+        found.append(_bad_strategy("spec.updateStrategy", kind, rolling, choices))
+    check_non_negative(found, spec, "spec", "revisionHistoryLimit")
+
+
+def check_stateful_set(found: Found, spec: Object, *, is_new: bool) -> None:
+    policy = spec.get("podManagementPolicy", "")
+    if not policy:
+        found.append(required("spec.podManagementPolicy"))
+    elif policy not in ("OrderedReady", "Parallel"):
+        detail = "must be 'OrderedReady' or 'Parallel'"
+        found.append(invalid("spec.podManagementPolicy", policy, detail))
+    _check_stateful_strategy(found, spec.get("updateStrategy") or {}, "spec.updateStrategy")
+    retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+    for field, value in retention.items():
+        if value not in ("Retain", "Delete"):
+            here = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
+            found.append(unsupported(here, value, ("Retain", "Delete")))
+    fields = ("replicas", "minReadySeconds", "revisionHistoryLimit")
+    check_non_negative(found, spec, "spec", *fields)
+    if ordinals := spec.get("ordinals"):
+        check_non_negative(found, ordinals, "spec.ordinals", "start")
+    if is_new and (name := spec.get("serviceName")):
+        found += [invalid("spec.serviceName", name, why) for why in dns1123_subdomain(name)]
+    claims = spec.get("volumeClaimTemplates") or ()
+    _check_selected(found, spec, "statefulset", "StatefulSet", claims)
+    for position, claim in enumerate(claims if is_new else ()):
+        _check_claim(found, claim, f"spec.volumeClaimTemplates[{position}]")
+
+
+def _check_claim(found: Found, claim: Object, path: str) -> None:
+    name = (claim.get("metadata") or {}).get("name", "")
+    if name:
+        found += [invalid(f"{path}.metadata.name", name, why) for why in dns1123_label(name)]
+    # metadata of a whole claim: more than labels is allowed there
+    check_claim_template(found, {**claim, "metadata": {}}, path)
+
+
+def check_controller(found: Found, spec: Object) -> None:
+    """A replication controller: its selector is a plain map."""
+    check_non_negative(found, spec, "spec", "minReadySeconds")
+    selector, template = spec.get("selector") or {}, spec.get("template")
+    if not selector:
+        found.append(required("spec.selector"))
+    check_non_negative(found, spec, "spec", "replicas")
+    if template is None:
+        found.append(required("spec.template"))
+        return
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if not selector.items() <= labels.items():
+        found.append(invalid("spec.template.metadata.labels", _sorted(labels), _NO_MATCH))
+    _check_long_running(found, template, "spec.template", "ReplicationController")
+
+
+def _sorted(labels: Object) -> Object | None:
+    return dict(sorted(labels.items())) or None
+
+
+def _check_match(found: Found, selector: Object, template: Object) -> None:
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if not selects(selector, labels):
+        found.append(invalid("spec.template.metadata.labels", _sorted(labels), _NO_MATCH))
+
+
+def _check_selected(found: Found, spec: Object, shown: str, owner: str, claims: Any = ()) -> None:
+    """spec.selector is there, is not empty, and selects spec.template."""
+    selector, template = spec.get("selector"), spec.get("template") or {}
+    if selector is None:
+        found.append(required("spec.selector"))
+    else:
+        check_selector(found, selector, "spec.selector")
+        if is_empty(selector):
+            detail = f"empty selector is invalid for {shown}"
+            found.append(invalid("spec.selector", selector, detail))
+        else:
+            _check_match(found, selector, template)
+    _check_long_running(found, template, "spec.template", owner, claims)
+
+
+def _check_long_running(
+    found: Found, template: Object, path: str, owner: str, claims: Any = ()
+) -> None:
+    """Pods that are replaced when they end: they restart always and have no deadline."""
+    check_template(found, template, path, claims)
+    spec = template.get("spec") or {}
+    policy = spec.get("restartPolicy", "")
+    if policy != "Always":
+        found.append(unsupported(f"{path}.spec.restartPolicy", policy, ("Always",)))
+    if spec.get("activeDeadlineSeconds") is not None:
+        detail = f"activeDeadlineSeconds in {owner} is not Supported"
+        found.append(forbidden(f"{path}.spec.activeDeadlineSeconds", detail))
+
+
+def _bad_strategy(path: str, kind: str, rolling: Any, choices: tuple[str, ...]) -> Any:
+    """The value shown is the strategy as kube-apiserver holds it, hence the capitals."""
+    return unsupported(path, {"Type": kind, "RollingUpdate": rolling}, choices)
+
+
+def _check_rolling_deployment(found: Found, rolling: Object, path: str) -> None:
+    unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
+    check_int_or_percent(found, unavailable, f"{path}.maxUnavailable")
+    check_int_or_percent(found, surge, f"{path}.maxSurge")
+    if _amount(unavailable) == 0 and _amount(surge) == 0:
+        detail = "may not be 0 when `maxSurge` is 0"
+        found.append(invalid(f"{path}.maxUnavailable", unavailable, detail))
+    check_at_most_all(found, unavailable, f"{path}.maxUnavailable")
+
+
+def _check_rolling_daemons(found: Found, rolling: Object, path: str) -> None:
+    unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
+    check_int_or_percent(found, unavailable, f"{path}.maxUnavailable")
+    check_int_or_percent(found, surge, f"{path}.maxSurge")
+    check_at_most_all(found, unavailable, f"{path}.maxUnavailable")
+    check_at_most_all(found, surge, f"{path}.maxSurge")
+    if _amount(unavailable) and _amount(surge):
+        detail = "may not be set when maxUnavailable is non-zero"
+        found.append(invalid(f"{path}.maxSurge", surge, detail))
+    elif not _amount(unavailable) and not _amount(surge):
+        detail = "cannot be 0 when maxSurge is 0"
+        found.append(required(f"{path}.maxUnavailable", detail))
+
+
+def _check_stateful_strategy(found: Found, strategy: Object, path: str) -> None:
+    kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
+    if not kind:
+        found.append(required(path))
+    elif kind == "OnDelete":
+        if rolling is not None:
+            detail = "only allowed for updateStrategy 'RollingUpdate'"
+            found.append(invalid(f"{path}.rollingUpdate", rolling, detail))
+    elif kind == "RollingUpdate":
+        if rolling is not None:
+            _check_rolling_stateful(found, rolling, f"{path}.rollingUpdate")
+    else:
+        shown = {"Type": kind, "RollingUpdate": rolling}
+        found.append(invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'"))
+
+
+def _check_rolling_stateful(found: Found, rolling: Object, path: str) -> None:
+    check_non_negative(found, rolling, path, "partition")
+    unavailable = rolling.get("maxUnavailable")
+    if unavailable is not None:
+        here = f"{path}.maxUnavailable"
+        check_int_or_percent(found, unavailable, here)
+        if _amount(unavailable) == 0:
+            found.append(invalid(here, unavailable, "cannot be 0"))
+        check_at_most_all(found, unavailable, here)
+
+
+def check_int_or_percent(found: Found, value: Any, path: str) -> None:
+    if isinstance(value, str):
+        found += [invalid(path, value, problem) for problem in percent(value)]
+    elif value < 0:
+        found.append(invalid(path, value, NON_NEGATIVE))
+
+
+def check_at_most_all(found: Found, value: Any, path: str) -> None:
+    if isinstance(value, str) and not percent(value) and int(value[:-1]) > 100:
+        found.append(invalid(path, value, "must not be greater than 100%"))
+
+
+def _amount(value: Any) -> int:
+    """A percentage as its number; text that is neither counts as zero, as it does upstream."""
+    if isinstance(value, str):
+        digits = value if percent(value) else value[:-1]
+        return int(digits) if digits.isascii() and digits.isdigit() else 0
+    return int(value)

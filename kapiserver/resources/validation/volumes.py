@@ -1,0 +1,168 @@
+"""Volumes of a pod: names, and one source for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import duplicate, forbidden, invalid, required, unsupported
+from kapiserver.resources.names import dns1123_label, dns1123_subdomain
+from kapiserver.resources.schema.quantity import quantity_value
+from kapiserver.resources.validation.claims import check_claim_template
+from kapiserver.resources.validation.containers import PULL_POLICIES
+from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.keys import check_downward, check_keys, check_mode
+from kapiserver.resources.validation.paths import check_no_backsteps
+from kapiserver.resources.validation.plugin_volumes import PLUGIN_SOURCES
+from kapiserver.resources.validation.projected import check_projected
+
+_HOST_PATH_TYPES = (
+    "",
+    "BlockDevice",
+    "CharDevice",
+    "Directory",
+    "DirectoryOrCreate",
+    "File",
+    "FileOrCreate",
+    "Socket",
+)
+
+
+def check_volumes(
+    found: Found, volumes: Any, path: str, *, pod_name: str, is_pod: bool
+) -> dict[str, Object]:
+    """Answers with the well-formed volumes by name: only they can be mounted."""
+    good: dict[str, Object] = {}
+    for position, volume in enumerate(volumes):
+        here = f"{path}[{position}]"
+        name = volume.get("name", "")
+        before = len(found)
+        _check_source(found, volume, here, pod_name=pod_name, is_pod=is_pod)
+        if not name:
+            found.append(required(f"{here}.name"))
+        else:
+            found += [invalid(f"{here}.name", name, problem) for problem in dns1123_label(name)]
+        if name in good:
+            found.append(duplicate(f"{here}.name", name))
+        if len(found) == before:
+            good[name] = volume
+    if pod_name:
+        _check_own_claims(found, volumes, path, pod_name)
+    return good
+
+
+def _check_own_claims(found: Found, volumes: Any, path: str, pod_name: str) -> None:
+    """The claims that a pod's ephemeral volumes create are not for its other volumes."""
+    created = {
+        f"{pod_name}-{volume.get('name', '')}" for volume in volumes if "ephemeral" in volume
+    }
+    for position, volume in enumerate(volumes if created else ()):
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if claim in created:
+            here = f"{path}[{position}].persistentVolumeClaim.claimName"
+            detail = "must not reference a PVC that gets created for an ephemeral volume"
+            found.append(invalid(here, claim, detail))
+
+
+def _check_source(found: Found, volume: Object, path: str, *, pod_name: str, is_pod: bool) -> None:
+    count = 0
+    for kind, check in _SOURCES.items() if len(volume) != 2 else _only(volume):
+        source = volume.get(kind)
+        if source is None:
+            continue
+        count += 1
+        if count > 1:
+            detail = "may not specify more than 1 volume type"
+            found.append(forbidden(f"{path}.{_SECOND_NAMES.get(kind, kind)}", detail))
+        else:
+            check(found, source, f"{path}.{_PATHS.get(kind, kind)}")
+    if count == 0:
+        found.append(required(path, "must specify a volume type"))
+    elif "ephemeral" in volume and pod_name and volume.get("name"):
+        claim = f"{pod_name}-{volume['name']}"
+        for problem in dns1123_subdomain(claim):
+            detail = f'PVC name "{claim}": {problem}'
+            found.append(invalid(f"{path}.name", volume["name"], detail))
+    elif is_pod and "image" in volume and not (volume["image"] or {}).get("reference"):
+        found.append(required(f"{path}.image.reference"))
+
+
+def _only(volume: Object) -> list[tuple[str, Any]]:
+    """The usual case, a name and one source, without a look at all the others."""
+    return [(kind, _SOURCES[kind]) for kind in volume if kind in _SOURCES]
+
+
+def _check_empty_dir(found: Found, source: Object, path: str) -> None:
+    limit = source.get("sizeLimit")
+    if limit is not None and (quantity_value(str(limit)) or 0) < 0:
+        detail = "SizeLimit field must be a valid resource quantity"
+        found.append(forbidden(f"{path}.sizeLimit", detail))
+
+
+def _check_host_path(found: Found, source: Object, path: str) -> None:
+    where = source.get("path", "")
+    if not where:
+        found.append(required(f"{path}.path"))
+        return
+    check_no_backsteps(found, where, f"{path}.path")
+    kind = source.get("type")
+    if kind is not None and kind not in _HOST_PATH_TYPES:
+        found.append(unsupported(f"{path}.type", kind, _HOST_PATH_TYPES))
+
+
+def _check_secret(found: Found, source: Object, path: str) -> None:
+    if not source.get("secretName"):
+        found.append(required(f"{path}.secretName"))
+    check_mode(found, source.get("defaultMode"), f"{path}.defaultMode")
+    check_keys(found, source.get("items") or (), f"{path}.items")
+
+
+def _check_config_map(found: Found, source: Object, path: str) -> None:
+    if not source.get("name"):
+        found.append(required(f"{path}.name"))
+    check_mode(found, source.get("defaultMode"), f"{path}.defaultMode")
+    check_keys(found, source.get("items") or (), f"{path}.items")
+
+
+def _check_claim(found: Found, source: Object, path: str) -> None:
+    if not source.get("claimName"):
+        found.append(required(f"{path}.claimName"))
+
+
+def _check_downward(found: Found, source: Object, path: str) -> None:
+    check_mode(found, source.get("defaultMode"), f"{path}.defaultMode")
+    for item in source.get("items") or ():
+        check_downward(found, item, path)
+
+
+def _check_ephemeral(found: Found, source: Object, path: str) -> None:
+    template = source.get("volumeClaimTemplate")
+    if template is None:
+        found.append(required(f"{path}.volumeClaimTemplate"))
+    else:
+        check_claim_template(found, template, f"{path}.volumeClaimTemplate")
+
+
+def _check_image(found: Found, source: Object, path: str) -> None:
+    policy = source.get("pullPolicy", "")
+    if policy not in PULL_POLICIES:
+        here = f"{path}.pullPolicy"
+        found.append(unsupported(here, policy, PULL_POLICIES) if policy else required(here))
+
+
+# In the order in which kube-apiserver looks for them: the first one counts.
+_SOURCES = {
+    "emptyDir": _check_empty_dir,
+    "hostPath": _check_host_path,
+    "secret": _check_secret,
+    "persistentVolumeClaim": _check_claim,
+    "downwardAPI": _check_downward,
+    "configMap": _check_config_map,
+    "projected": check_projected,
+    "ephemeral": _check_ephemeral,
+    "image": _check_image,
+    **PLUGIN_SOURCES,
+}
+# Paths that differ from the field's name, as kube-apiserver reports them.
+_PATHS = {"gcePersistentDisk": "persistentDisk"}
+_SECOND_NAMES = {"downwardAPI": "downwarAPI", "cephfs": "cephFS"}

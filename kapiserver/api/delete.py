@@ -67,7 +67,8 @@ async def delete_object(
         await call.services.admission.mutate(attributes)
         await call.services.admission.validate(attributes)
         grace = scope.strategy.graceful_deletion_seconds
-        planned = plan(current.decoded(), options, resource, grace)
+        propagation = scope.definition.default_propagation
+        planned = plan(current.decoded(), options, resource, grace, propagation)
         if planned.step is Step.PENDING:
             return current, False
         if options.dry_run:

@@ -51,9 +51,6 @@ class SpecFinalizers:
 # Resources that are emptied by a controller between the delete and the removal.
 SPEC_FINALIZERS = {"namespaces": SpecFinalizers("Terminating")}
 
-# Resources that are never owners: propagation policies mean nothing to them.
-UNCOLLECTED = frozenset(["events", "events.events.k8s.io"])
-
 # DELETE answers with the object's last state for these, with a Status for all others.
 RETURNED_WHEN_DELETED = frozenset(
     [
@@ -99,7 +96,13 @@ def check_preconditions(
         )
 
 
-def plan(obj: Object, options: DeleteOptions, resource: str, grace: Grace) -> Plan:
+def plan(
+    obj: Object,
+    options: DeleteOptions,
+    resource: str,
+    grace: Grace,
+    default_propagation: str = "Background",
+) -> Plan:
     """`obj` is a decoded copy, changed in place."""
     metadata = obj["metadata"]
     outside = SPEC_FINALIZERS.get(resource)
@@ -113,7 +116,7 @@ def plan(obj: Object, options: DeleteOptions, resource: str, grace: Grace) -> Pl
     graceful = grace is not None and _with_grace(obj, options, grace)
     if graceful is None:
         return Plan(Step.PENDING, obj)
-    finalizers = finalizers_for(metadata.get("finalizers") or [], options, resource)
+    finalizers = finalizers_for(metadata.get("finalizers") or [], options, default_propagation)
     if finalizers:
         metadata["finalizers"] = finalizers
         if not graceful:
@@ -167,9 +170,15 @@ def _next_generation(metadata: dict[str, Any]) -> None:
         metadata["generation"] += 1
 
 
-def finalizers_for(current: list[str], options: DeleteOptions, resource: str) -> list[str]:
-    """The finalizers with which a propagation policy is carried out by the garbage collector."""
-    if resource in UNCOLLECTED:
+def finalizers_for(
+    current: list[str], options: DeleteOptions, default_propagation: str = "Background"
+) -> list[str]:
+    """The finalizers with which a propagation policy is carried out by the garbage collector.
+
+    `default_propagation`: of the resource, when neither the options nor finalizers that are there
+    name a policy; "" for resources that are never owners.
+    """
+    if not default_propagation:
         return current
     policy = options.propagation_policy
     if options.orphan_dependents is not None:
@@ -177,7 +186,8 @@ def finalizers_for(current: list[str], options: DeleteOptions, resource: str) ->
     elif policy is not None:
         wanted = {"Orphan": ORPHAN, "Foreground": FOREGROUND}.get(policy, "")
     else:
-        wanted = next((f for f in current if f in _POLICY_FINALIZERS), "")
+        usual = ORPHAN if default_propagation == "Orphan" else ""
+        wanted = next((f for f in current if f in _POLICY_FINALIZERS), usual)
     if wanted in current:
         return [f for f in current if f == wanted or f not in _POLICY_FINALIZERS]
     kept = [f for f in current if f not in _POLICY_FINALIZERS]

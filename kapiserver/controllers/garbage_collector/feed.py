@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 import orjson
 import trio
 
-from kapiserver.api.deletion import UNCOLLECTED
 from kapiserver.api.scope import Scope, Scopes, storage_resource
 from kapiserver.controllers.garbage_collector.graph import Graph, ObjectKey
 from kapiserver.controllers.garbage_collector.queue import WorkQueue
@@ -91,7 +90,7 @@ class Feed:
         resources = {
             storage_resource(definition): definition
             for definition in self._scopes.registry.definitions()
-            if not definition.virtual and definition.resource not in UNCOLLECTED
+            if not definition.virtual and definition.default_propagation
         }
         for place in self._resources.keys() - resources.keys():
             del self._resources[place]

@@ -10,6 +10,7 @@ from kapiserver.resources.definition import ResourceDefinition, Version
 
 CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 THINGS = "/apis/example.com/v1/namespaces/default/things"
+CONTROLLERS = "/api/v1/namespaces/default/replicationcontrollers"
 OTHER_MAPS = "/api/v1/namespaces/kube-public/configmaps"
 EVENTS = "/api/v1/namespaces/default/events"
 
@@ -71,6 +72,19 @@ async def test_orphaned_dependents_stay_without_the_reference(world: Collected) 
         found = await world.get(name)
         assert found is not None
         assert "ownerReferences" not in found["metadata"]
+
+
+async def test_what_a_replication_controller_made_stays_unless_told_otherwise(
+    world: Collected,
+) -> None:
+    owner = await world.make(replication_controller("owner"), CONTROLLERS)
+    await world.make(config_map("kept", reference(owner)))
+    answer = await world.api.delete(f"{CONTROLLERS}/owner")
+    assert answer.json["metadata"]["finalizers"] == ["orphan"]
+    await world.gone("owner", CONTROLLERS)
+    kept = await world.get("kept")
+    assert kept is not None
+    assert "ownerReferences" not in kept["metadata"]
 
 
 async def test_an_owner_that_lives_keeps_its_dependents(world: Collected) -> None:
@@ -237,4 +251,17 @@ def priority_class(name: str, *owners: dict[str, Any]) -> dict[str, Any]:
         "kind": "PriorityClass",
         "metadata": {"name": name, "ownerReferences": list(owners)},
         "value": 7,
+    }
+
+
+def replication_controller(name: str) -> dict[str, Any]:
+    template = {
+        "metadata": {"labels": {"app": name}},
+        "spec": {"containers": [{"name": "main", "image": "busybox"}]},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ReplicationController",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "template": template},
     }

@@ -77,7 +77,20 @@ def test_a_grace_period_only_gets_shorter() -> None:
 def test_propagation_policies(
     current: list[str], options: DeleteOptions, expected: list[str]
 ) -> None:
-    assert finalizers_for(current, options, "things") == expected
+    assert finalizers_for(current, options) == expected
+
+
+def test_what_a_resource_does_when_nobody_says() -> None:
+    background = DeleteOptions(propagation_policy="Background")
+    assert finalizers_for([], DeleteOptions(), "Orphan") == ["orphan"]
+    assert finalizers_for(["foregroundDeletion"], DeleteOptions(), "Orphan") == [
+        "foregroundDeletion"
+    ]
+    assert finalizers_for([], background, "Orphan") == []
+
+
+def test_policies_mean_nothing_to_what_is_never_an_owner() -> None:
+    assert finalizers_for([], DeleteOptions(propagation_policy="Orphan"), "") == []
 
 
 def test_a_namespace_is_marked_and_waits_for_its_spec_finalizers() -> None:

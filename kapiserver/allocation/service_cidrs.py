@@ -55,6 +55,7 @@ async def ensure_default(services: Services, networks: Sequence[Network]) -> Non
             if stored is None:
                 await _create_default(services, networks)
             else:
+                await controller.grow(stored, [str(network) for network in networks])
                 await controller.sync(DEFAULT)
                 return
         except AlreadyExists:
@@ -114,6 +115,19 @@ class ServiceCIDRController:
             return False
         await self._write(name, _without_finalizer)
         return True
+
+    async def grow(self, stored: StoredObject, cidrs: list[str]) -> None:
+        """The cluster's own range gets a second family when the settings do. Raises ApiError."""
+        known = stored.decoded()["spec"]["cidrs"]
+        if len(known) != 1 or len(cidrs) != 2 or known[0] != cidrs[0]:
+            return
+
+        def build(cidr: Object) -> Object:
+            cidr["spec"]["cidrs"] = cidrs
+            return cidr
+
+        log.info("service CIDR %s becomes dual-stack: %s", stored.name, ", ".join(cidrs))
+        await self._write(stored.name, build)
 
     def _is_needed(self, stored: StoredObject) -> bool:
         """Whether an address lies in its ranges and in no other usable one."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from allocation_world import Node, service
+from allocation_world import BOTH_FAMILIES, RANGES, Node, running, service
 
 
 def families(spec: Any) -> tuple[str, list[str], list[bool]]:
@@ -107,3 +108,14 @@ async def test_the_second_address_goes_only_when_the_client_says_so(dual: Node) 
         "must be 'SingleStack' to release the secondary cluster IP" in refused.message
     )
     assert len(await dual.addresses()) == 2
+
+
+async def test_a_cluster_becomes_dual_stack(tmp_path: Path) -> None:
+    async with running(tmp_path) as (node,):
+        first = (await node.create("web")).spec["clusterIP"]
+    async with running(tmp_path, ranges=BOTH_FAMILIES) as (node,):
+        found = (await node.request("GET", f"{RANGES}/kubernetes")).json
+        assert found["spec"]["cidrs"] == list(BOTH_FAMILIES)
+        both = (await node.patch("web", ipFamilyPolicy="PreferDualStack")).spec
+        assert both["ipFamilies"] == ["IPv4", "IPv6"]
+        assert both["clusterIPs"][0] == first

@@ -9,7 +9,7 @@ import pytest
 
 from kapiserver import config
 from kapiserver.config import ConfigError, add_flags, from_arguments, make_config
-from kapiserver.setting_values import duration, size
+from kapiserver.setting_values import duration, networks, port_range, size
 
 
 def parse(*flags: str) -> config.ServerConfig:
@@ -85,3 +85,37 @@ def test_what_belongs_together_is_asked_for_together() -> None:
 def test_initial_cluster_is_names_and_addresses() -> None:
     parsed = make_config({"data-dir": "d", "initial-cluster": "a=10.0.0.1:1,b=[::1]:2"})
     assert parsed.initial_cluster == (("a", "10.0.0.1:1"), ("b", "[::1]:2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.96.0.0/16", ["10.96.0.0/16"]),
+        ("10.96.0.7/16", ["10.96.0.0/16"]),
+        ("fd00::/112,10.0.0.0/24", ["fd00::/112", "10.0.0.0/24"]),
+    ],
+)
+def test_service_ranges(text: str, expected: list[str]) -> None:
+    assert [str(network) for network in networks(text)] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "abc", "10.0.0.0/24,10.1.0.0/24", "10.0.0.0/31", "fd00::/48", "a,b,c"]
+)
+def test_a_bad_service_range_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  some come from ipaddress
+        networks(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("30000-32767", (30000, 32767)), ("30000+10", (30000, 30010)), ("5-5", (5, 5))],
+)
+def test_port_ranges(text: str, expected: tuple[int, int]) -> None:
+    assert port_range(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "30000", "2-1", "0-5", "1-70000", "a-b"])
+def test_a_bad_port_range_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="port"):
+        port_range(text)

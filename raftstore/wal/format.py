@@ -78,8 +78,8 @@ def how_to_rebuild(what: str) -> str:
     return (
         f"{what}. This node cannot be trusted with its own log any more. To rebuild it from the "
         f"others: stop the node, move its data directory away, remove the member from the cluster "
-        f"and join it again; or start it with an empty data directory so that it receives a "
-        f"snapshot from the leader. If it is the only node, restore a saved snapshot."
+        f"and let it join again: it is filled from the leader. If it is the only node, restore a "
+        f"saved snapshot."
     )
 
 

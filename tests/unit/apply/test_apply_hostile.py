@@ -83,7 +83,7 @@ def test_any_object_that_was_let_through(
 elements = st.sampled_from(
     ["f:a", "f:spec", 'k:{"name":"x"}', "k:{}", "v:1", "i:0", ".", "x:", "f"]
 )
-fields = st.recursive(
+fields: st.SearchStrategy[Any] = st.recursive(
     st.just({}), lambda inner: st.dictionaries(elements, inner, max_size=3), max_leaves=8
 )
 entries = st.lists(

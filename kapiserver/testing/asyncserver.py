@@ -8,10 +8,9 @@ happen whether or not the test was cancelled.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from types import TracebackType
-
-import sniffio
 
 from kapiserver.testing.server import APIServer
 
@@ -41,9 +40,8 @@ class AsyncAPIServer(APIServer):
 
 
 async def _in_thread(blocking: Callable[[], None]) -> None:
-    if sniffio.current_async_library() == "trio":
-        import trio  # not at the top: tests that do not use it do not load it
-
+    trio = sys.modules.get("trio")  # not imported: tests that do not use it do not load it
+    if trio is not None and trio.lowlevel.in_trio_run():
         await trio.to_thread.run_sync(blocking)
     else:
         await asyncio.to_thread(blocking)

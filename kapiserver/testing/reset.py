@@ -18,7 +18,7 @@ from kapiserver.api.paths import WaitingPathHandler
 from kapiserver.errors import InternalError, MethodNotAllowed, NotFound
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.request import Response, json_headers
-from kapiserver.storage.codec import encode, strip_revision
+from kapiserver.storage.codec import Encoded, strip_revision
 from kapiserver.storage.errors import as_status
 from kapiserver.storage.keys import ROOT
 from kapiserver.testing.files import RESET_PATH, RESET_SEGMENT
@@ -30,13 +30,15 @@ OPERATIONS = 500
 # Controllers may be writing meanwhile; what they were about dies with the first round.
 ROUNDS = 10
 
+_NO_REVISION = b'"resourceVersion":""'
+
 
 class Reset:
     """`paths` is for `run_node`; call `keep` when the node is ready."""
 
     def __init__(self) -> None:
         self._store: Store | None = None
-        self._kept: dict[bytes, bytes] = {}
+        self._kept: dict[bytes, Encoded] = {}
 
     def paths(self, services: Services) -> Mapping[str, WaitingPathHandler]:
         self._store = services.scopes.storage.backend
@@ -44,12 +46,12 @@ class Reset:
 
     def keep(self) -> None:
         """What is stored now is what a reset goes back to."""
-        self._kept = {key: strip_revision(value) for key, value in self._stored()}
+        self._kept = dict(self._stored())
 
-    def _stored(self) -> Iterator[tuple[bytes, bytes]]:
+    def _stored(self) -> Iterator[tuple[bytes, Encoded]]:
         assert self._store is not None
         for kv in self._store.range_local(ROOT, prefix_end(ROOT)).kvs:
-            yield kv.key, kv.value
+            yield kv.key, _without_revision(kv.value)
 
     async def _respond(self, context: RequestContext) -> Response:
         """Raises ApiError. Who may do this was decided before (system:masters)."""
@@ -83,12 +85,15 @@ class Reset:
             kept = missing.pop(key, None)
             if kept is None:
                 yield Delete(key)
-            elif kept != strip_revision(value):
-                yield _put(key, kept)
+            elif kept != value:
+                yield Put(key, kept.value, 0, kept.stamp)
         for key, kept in missing.items():
-            yield _put(key, kept)
+            yield Put(key, kept.value, 0, kept.stamp)
 
 
-def _put(key: bytes, value: bytes) -> Put:
-    encoded = encode(orjson.loads(value))
-    return Put(key, encoded.value, 0, encoded.stamp)
+def _without_revision(value: bytes) -> Encoded:
+    """What was encoded when it was written; what is no object has no revision in it."""
+    if not value.startswith(b'{"kind":'):
+        return Encoded(value, -1)
+    stripped = strip_revision(value)
+    return Encoded(stripped, stripped.index(_NO_REVISION) + len(_NO_REVISION) - 1)

@@ -153,6 +153,13 @@ class APIServer:
         return self._url
 
     @property
+    def pid(self) -> int:
+        """The server's process, for tests that want to stop or kill it."""
+        if self._process is None:
+            raise ServerError("the server is not running")
+        return self._process.pid
+
+    @property
     def ca(self) -> Path:
         """The certificate of the CA that signed the server's certificate (PEM)."""
         return self._file(files.CA)

@@ -111,6 +111,22 @@ def test_a_reset_restores_what_was_changed_and_deleted(server: APIServer, client
     assert {item["metadata"]["name"]: item["metadata"]["uid"] for item in now} == uids
 
 
+def test_addresses_and_ports_are_free_again(server: APIServer, client: Client) -> None:
+    service: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]},
+    }
+    services = "/api/v1/namespaces/default/services"
+    status, made = client("POST", services, service)
+    assert status == 201, made
+    server.reset()
+    again = {**service, "spec": {**service["spec"], "clusterIP": made["spec"]["clusterIP"]}}
+    status, made = client("POST", services, again)
+    assert status == 201, made
+
+
 def test_watches_see_a_reset_and_go_on(server: APIServer, client: Client) -> None:
     client("POST", MAPS, config_map("a"))
     events = Client(server).stream(f"{MAPS}?watch=1")
@@ -173,10 +189,8 @@ def test_a_start_that_takes_too_long_is_given_up() -> None:
 
 def test_a_server_that_died_is_told_with_its_log() -> None:
     with APIServer() as server:
-        process = server._process
-        assert process is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(PATIENCE)
+        os.kill(server.pid, signal.SIGKILL)
+        until_dead(server.pid)
         with pytest.raises(ServerError, match="ready at https://"):
             server.reset()
 
@@ -186,7 +200,7 @@ def test_a_test_run_that_is_killed_leaves_no_server() -> None:
         "import sys\n"
         "from kapiserver.testing import APIServer\n"
         "with APIServer() as server:\n"
-        "    print(server._process.pid, server.kubeconfig, flush=True)\n"
+        "    print(server.pid, server.kubeconfig, flush=True)\n"
         "    sys.stdin.read()\n"
     )
     with subprocess.Popen(
@@ -195,9 +209,14 @@ def test_a_test_run_that_is_killed_leaves_no_server() -> None:
         assert run.stdout is not None
         pid, kubeconfig = run.stdout.readline().split()
         run.kill()
+    until_dead(int(pid))
+    assert not Path(kubeconfig).parent.exists()
+
+
+def until_dead(pid: int) -> None:
     deadline = time.monotonic() + PATIENCE
-    while alive(int(pid)) or Path(kubeconfig).parent.exists():
-        assert time.monotonic() < deadline, "the server goes on without its test run"
+    while alive(pid):
+        assert time.monotonic() < deadline, "the server goes on"
         time.sleep(0.02)  # another's child sends no event
 
 

@@ -7,7 +7,7 @@ a client that does not read holds the backend back, and the other way round.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import trio
@@ -123,22 +123,38 @@ async def _until_closed(end: ResponseStream | Duplex, scope: trio.CancelScope) -
     scope.cancel()
 
 
+Fields = Sequence[tuple[bytes, bytes]]
+Run = Callable[[Backend, bytes, Duplex], Awaitable[None]]
+"""What follows a 101: the backend's connection, what came behind its head, the client's."""
+
+
 async def upgrade(call: Call, target: Target) -> Response:
-    """A switch of protocols, as the client and the backend agree on it.
+    """A switch of protocols, as the client and the backend agree on it."""
+    request = call.context.request
+    fields = request_fields(request, upgrade=True)
+    return await switched(call, request.method, target, fields, switch_fields, _tunnel)
+
+
+async def switched(
+    call: Call,
+    method: str,
+    target: Target,
+    fields: Fields,
+    answer: Callable[[Fields], list[tuple[bytes, bytes]]],
+    run: Run,
+) -> Response:
+    """Ask the backend to switch; `answer` makes the head of our own 101 from its.
 
     Nothing of what the client sends behind its head reaches the backend before its 101.
     """
-    request = call.context.request
     backend = await opened(call, target, lambda text: ProxyFailed(f"error dialing backend: {text}"))
     try:
-        fields = request_fields(request, upgrade=True)
         try:
-            head = await backend.ask(request.method, target, fields, None)
+            head = await backend.ask(method, target, fields, None)
             raw = head.headers.raw_items()
             if head.status_code == 101:
-                early = backend.after_switch()
-                run = partial(_tunnel, backend, early)
-                return Response(101, switch_fields(raw), upgrade=run)
+                after = partial(_closing, backend, run, backend.after_switch())
+                return Response(101, answer(raw), upgrade=after)
             if head.status_code < 400:
                 text = f"invalid upgrade response: status code {head.status_code}"
                 raise ProxyFailed(text)
@@ -155,29 +171,33 @@ async def upgrade(call: Call, target: Target) -> Response:
     return Response(head.status_code, [*headers, (b"connection", b"close")], body)
 
 
+async def _closing(backend: Backend, run: Run, early: bytes, client: Duplex) -> None:
+    try:
+        await run(backend, early, client)
+    finally:
+        await backend.close()
+
+
 async def _tunnel(backend: Backend, early: bytes, client: Duplex) -> None:
     """Bytes both ways until either end is done; then both are closed."""
     stream = backend.stream
-    try:
-        async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
 
-            async def to_backend() -> None:
-                try:
-                    while data := await client.receive():
-                        await stream.send_all(data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    pass  # what the backend has still to say is read by the other direction
-                else:
-                    nursery.cancel_scope.cancel()
-
-            nursery.start_soon(to_backend)
-            nursery.start_soon(_until_closed, client, nursery.cancel_scope)
+        async def to_backend() -> None:
             try:
-                data = early or await stream.receive_some(TUNNEL_BYTES)
-                while data and await client.send(bytes(data)):
-                    data = await stream.receive_some(TUNNEL_BYTES)
+                while data := await client.receive():
+                    await stream.send_all(data)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass  # a backend that is gone is one that has finished
-            nursery.cancel_scope.cancel()
-    finally:
-        await backend.close()
+                pass  # what the backend has still to say is read by the other direction
+            else:
+                nursery.cancel_scope.cancel()
+
+        nursery.start_soon(to_backend)
+        nursery.start_soon(_until_closed, client, nursery.cancel_scope)
+        try:
+            data = early or await stream.receive_some(TUNNEL_BYTES)
+            while data and await client.send(bytes(data)):
+                data = await stream.receive_some(TUNNEL_BYTES)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # a backend that is gone is one that has finished
+        nursery.cancel_scope.cancel()

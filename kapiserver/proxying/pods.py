@@ -7,7 +7,7 @@ Parameters are read, checked and written anew: what a client adds to them does n
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
@@ -16,9 +16,11 @@ from kapiserver.api.call import Call
 from kapiserver.authz.authorizer import Authorizer, Decision, attributes_of, forbidden
 from kapiserver.errors import ApiError, BadRequest, Cause, InternalError, Invalid, NotFound
 from kapiserver.pipeline.query import Query, first, flag
+from kapiserver.proxying import translate
 from kapiserver.proxying.backend import BackendError
 from kapiserver.proxying.forward import ProxyFailed, opened, relay, upgrade
 from kapiserver.proxying.kubelets import KubeletSettings, kubelet, node_of
+from kapiserver.proxying.target import Target
 from kapiserver.request import Response
 from kapiserver.resources.field_errors import forbidden as forbidden_field
 from kapiserver.resources.field_errors import invalid, not_supported
@@ -96,7 +98,10 @@ class PodConnections:
         container = choose_container(pod, first(query, "container"))
         commands = query.get("command", []) if action == "exec" else []
         path = f"/{action}/{call.namespace}/{call.name}/{container}"
-        return await self._connect(call, pod, path, stream_parameters(query, commands))
+        node, target = await self._target(call, pod, path, stream_parameters(query, commands))
+        if translate.needed(call, node, translate.CHANNELS):
+            return await translate.command(call, target, asked_channels(query))
+        return await upgrade(call, target)
 
     async def port_forward(self, call: Call) -> Response:
         self._check_create(call)
@@ -105,9 +110,15 @@ class PodConnections:
             _check_integer(port)
         pod = await pod_of(call, call.name)
         path = f"/portForward/{call.namespace}/{call.name}"
-        return await self._connect(call, pod, path, [("port", ",".join(ports))] if ports else [])
+        parameters = [("port", ",".join(ports))] if ports else []
+        node, target = await self._target(call, pod, path, parameters)
+        if translate.needed(call, node, translate.TUNNEL):
+            return await translate.tunnel(call, target)
+        return await upgrade(call, target)
 
-    async def _connect(self, call: Call, pod: Pod, path: str, parameters: Parameters) -> Response:
+    async def _target(
+        self, call: Call, pod: Pod, path: str, parameters: Parameters
+    ) -> tuple[Mapping[str, Any], Target]:
         node_name = pod.get("spec", {}).get("nodeName")
         if not node_name:
             raise BadRequest(f"pod {call.name} does not have a host assigned")
@@ -115,7 +126,7 @@ class PodConnections:
         target = kubelet(node, self._settings, path, encoded(parameters))
         if not call.context.request.upgradable:
             raise BadRequest("Upgrade request required")
-        return await upgrade(call, target)
+        return node, target
 
     def _check_create(self, call: Call) -> None:
         """A WebSocket is a GET, but what it does needs the right to create all the same."""
@@ -198,6 +209,18 @@ def stream_parameters(query: Query, commands: list[str]) -> Parameters:
         if flag(query, asked):
             found.append((sent, "1"))
     return [*found, ("tty", "1")] if flag(query, "tty") else found
+
+
+def asked_channels(query: Query) -> list[int]:
+    """The channels of a command, in the order in which a kubelet expects their streams."""
+    tty = flag(query, "tty")
+    wanted = {
+        translate.STDIN: flag(query, "stdin"),
+        translate.STDOUT: flag(query, "stdout"),
+        translate.STDERR: flag(query, "stderr") and not tty,
+        translate.RESIZE: tty,
+    }
+    return [translate.ERROR, *(channel for channel, asked in wanted.items() if asked)]
 
 
 def encoded(parameters: Parameters) -> str:

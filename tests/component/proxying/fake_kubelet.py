@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 import trio
-from fake_spdy import PortForward
+from fake_spdy import PortForward, SpdyCommand
 from wsproto.connection import Connection as WebSocketProtocol
 from wsproto.connection import ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Message, TextMessage
@@ -185,7 +185,32 @@ class FakeKubelet:
                 nursery.cancel_scope.cancel()
         await stream.send_all(http.send(h11.EndOfMessage()) or b"")
 
+    async def _spdy(self, stream: Stream, asked: Asked, action: str) -> None:
+        versions = asked.headers["x-stream-protocol-version"].split(",")
+        version = next(v for v in versions if v in ("v4.channel.k8s.io", "portforward.k8s.io"))
+        await stream.send_all(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+            f"X-Stream-Protocol-Version: {version}\r\n\r\n".encode()
+        )
+        if action == "portForward":
+            await PortForward(stream.send_all).serve(incoming(stream, asked.early))
+            return
+        command = SpdyCommand(stream, asked.early)
+        await command.ready(1 + sum(name in asked.query for name in ("input", "output", "error")))
+        await self._serve_command(command, asked, action)
+
+    async def _serve_command(
+        self, socket: WebSocket | SpdyCommand, asked: Asked, action: str
+    ) -> None:
+        if action == "exec":
+            await self._execute(socket, asked)
+        else:
+            await self._attach(socket)
+
     async def _upgraded(self, stream: Stream, asked: Asked, action: str) -> None:
+        if asked.headers["upgrade"].lower() == "spdy/3.1":
+            await self._spdy(stream, asked, action)
+            return
         key = asked.headers.get("sec-websocket-key", "").encode()
         accept = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
         protocol = asked.headers.get("sec-websocket-protocol", "").split(",")[0].strip()
@@ -194,15 +219,13 @@ class FakeKubelet:
             f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n".encode()
         )
         socket = WebSocket(stream, asked.early)
-        if action == "exec":
-            await self._execute(socket, asked)
-        elif action == "attach":
-            await self._attach(socket)
-        else:
+        if action == "portForward":
             await PortForward(socket.send).serve(socket.messages())
             await socket.close()
+        else:
+            await self._serve_command(socket, asked, action)
 
-    async def _execute(self, socket: WebSocket, asked: Asked) -> None:
+    async def _execute(self, socket: WebSocket | SpdyCommand, asked: Asked) -> None:
         wants_input = "input" in asked.query
         process = await trio.lowlevel.open_process(
             asked.query["command"],
@@ -242,7 +265,7 @@ class FakeKubelet:
                 await left.wait()
             nursery.cancel_scope.cancel()
 
-    async def _attach(self, socket: WebSocket) -> None:
+    async def _attach(self, socket: WebSocket | SpdyCommand) -> None:
         """The container says hello and repeats what it hears, until it hears the end."""
         await socket.send(bytes([STDOUT]) + b"hello from the container\n")
         async for message in socket.messages():
@@ -252,6 +275,13 @@ class FakeKubelet:
                 break
         await socket.send(bytes([ERROR]) + json.dumps(SUCCESS).encode())
         await socket.close()
+
+
+async def incoming(stream: Stream, early: bytes) -> AsyncIterator[bytes]:
+    if early:
+        yield early
+    while data := await stream.receive_some(65536):
+        yield bytes(data)
 
 
 def exit_status(code: int) -> dict[str, Any]:

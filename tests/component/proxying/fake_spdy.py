@@ -1,4 +1,4 @@
-"""The kubelet's end of a port-forward: SPDY streams to a port of this machine."""
+"""The kubelet's end of SPDY: commands on named streams, port-forwards to ports of this machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,64 @@ import trio
 from kapiserver.proxying.spdy import Data, Framer, GoAway, Opened, Ping
 
 Send = Callable[[bytes], Awaitable[None]]
+
+
+CHANNELS = {"stdin": 0, "stdout": 1, "stderr": 2, "error": 3, "resize": 4}
+
+
+class SpdyCommand:
+    """Looks like a WebSocket with channels, so that commands need not know which it is."""
+
+    def __init__(self, stream: trio.abc.Stream, early: bytes) -> None:
+        self.stream = stream
+        self._early = early
+        self._framer = Framer()
+        self._lock = trio.Lock()
+        self.streams: dict[int, int] = {}
+        self._waiting: list[bytes] = []
+
+    async def ready(self, channels: int) -> None:
+        """All streams have been opened."""
+        await self._feed(self._early)
+        while len(self.streams) < channels:
+            await self._feed(bytes(await self.stream.receive_some(65536)))
+
+    async def _feed(self, data: bytes) -> None:
+        for event in self._framer.feed(data):
+            if isinstance(event, Opened):
+                self.streams[CHANNELS[event.headers["streamtype"]]] = event.stream
+                async with self._lock:
+                    await self.stream.send_all(self._framer.reply(event.stream, {}))
+            elif isinstance(event, Data):
+                channel = next(c for c, s in self.streams.items() if s == event.stream)
+                if event.data:
+                    self._waiting.append(bytes([channel]) + event.data)
+                if event.fin:
+                    self._waiting.append(bytes([255, channel]))
+            elif isinstance(event, Ping):
+                async with self._lock:
+                    await self.stream.send_all(self._framer.ping(event.id))
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        while True:
+            while self._waiting:
+                yield self._waiting.pop(0)
+            data = bytes(await self.stream.receive_some(65536))
+            if not data:
+                return
+            await self._feed(data)
+
+    async def send(self, message: bytes) -> None:
+        async with self._lock:
+            await self.stream.send_all(self._framer.data(self.streams[message[0]], message[1:]))
+
+    async def close(self) -> None:
+        async with self._lock:
+            for channel in (1, 2, 3):
+                if channel in self.streams:
+                    end = self._framer.data(self.streams[channel], b"", fin=True)
+                    await self.stream.send_all(end)
+            await self.stream.send_all(self._framer.go_away())
 
 
 class PortForward:

@@ -142,12 +142,18 @@ class World:
     def kubectl(self, *arguments: str) -> list[str]:
         return [str(KUBECTL), "--request-timeout=0", *arguments]
 
-    async def run(self, *arguments: str, stdin: bytes = b"", status: int = 0) -> str:
+    async def run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        status: int = 0,
+        environment: Mapping[str, str] | None = None,
+    ) -> str:
         """What kubectl prints; its errors when a `status` other than 0 is expected."""
         with trio.fail_after(PATIENCE):
             done = await trio.run_process(
                 self.kubectl(*arguments),
-                env=self.server.env(),
+                env=self.server.env(**(environment or {})),
                 stdin=stdin,
                 capture_stdout=True,
                 capture_stderr=True,
@@ -156,10 +162,12 @@ class World:
         assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
         return (done.stderr if status else done.stdout).decode()
 
-    async def start(self, *arguments: str) -> trio.Process:
+    async def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> trio.Process:
         return await trio.lowlevel.open_process(
             self.kubectl(*arguments),
-            env=self.server.env(),
+            env=self.server.env(**(environment or {})),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

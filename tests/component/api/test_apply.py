@@ -7,10 +7,13 @@ from typing import Any
 import trio
 from api_world import TOKENS, Answer, Api, config_map, deployment, pod
 
+from kapiserver.api.apply.tracking import check_admitted
+from kapiserver.api.call import internal_call
 from kapiserver.api.health import Health
 from kapiserver.authn.tokens import StaticTokens, read_tokens
 from kapiserver.authz.authorizer import Attributes, Decision, Verdict
 from kapiserver.pipeline.assembly import make_dispatcher
+from kapiserver.request import UserInfo
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
@@ -405,3 +408,51 @@ async def test_custom_resource_definitions_apply(api: Api) -> None:
     created = await apply(api, url, crd)
     assert created.status == 201, created.text
     assert managers(created)["me", "Apply", ""]["f:spec"]["f:versions"] == {}
+
+
+async def test_versions_of_a_kind_know_each_others_managers(api: Api) -> None:
+    base = "/apis/autoscaling/{}/namespaces/default/horizontalpodautoscalers/h"
+    spec = {
+        "maxReplicas": 3,
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
+    }
+    old = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "h"},
+        "spec": {**spec, "targetCPUUtilizationPercentage": 50},
+    }
+    assert (await apply(api, base.format("v1"), old, "old")).status == 201
+    new = {**old, "apiVersion": "autoscaling/v2", "spec": {**spec, "maxReplicas": 5}}
+    refused = await apply(api, base.format("v2"), new, "new")
+    assert refused.json["message"] == (
+        'Apply failed with 1 conflict: conflict with "old": .spec.maxReplicas'
+    )
+    same = {**new, "spec": spec}
+    assert (await apply(api, base.format("v2"), same, "new")).status == 200
+    await api.patch(base.format("v2"), {"spec": {"minReplicas": 2}})
+    seen = await api.get(base.format("v1"))
+    versions = {e["manager"]: e["apiVersion"] for e in seen.json["metadata"]["managedFields"]}
+    assert versions == {"old": "autoscaling/v1", "new": "autoscaling/v2", "test": "autoscaling/v2"}
+
+
+async def test_the_servers_own_objects_say_so(api: Api) -> None:
+    stored = await api.get("/api/v1/namespaces/default")
+    assert ("kube-apiserver", "Update", "") in managers(stored)
+
+
+async def test_admission_cannot_break_the_record(api: Api) -> None:
+    scope = api.services.scopes.lookup("", "v1", "configmaps")
+    assert scope is not None
+    call = internal_call(api.services, scope, UserInfo("x"), "create", "default", "a")
+    before = [{"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1"}]
+    obj = config_map("a")
+    obj["metadata"]["managedFields"] = [{"operation": "Grab"}]
+    check_admitted(call, obj, before)
+    assert obj["metadata"]["managedFields"] == before
+    assert call.context.warnings[0].startswith(
+        ".metadata.managedFields was in an invalid state after admission"
+    )
+    obj["metadata"]["managedFields"] = []
+    check_admitted(call, obj, before)
+    assert obj["metadata"]["managedFields"] == []  # giving up all ownership is valid

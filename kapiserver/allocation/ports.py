@@ -140,7 +140,7 @@ class _Claims:
                 asked = next((p["nodePort"] for p in ports if _same(p, number)), 0)
                 if asked:
                     await self._take_asked(asked, position)
-                port["nodePort"] = shared[number] = asked or await self._take_any()
+                port["nodePort"] = shared[number] = asked or await self._take_any_port()
             elif not asked:
                 port["nodePort"] = known
             elif asked != known:
@@ -153,7 +153,7 @@ class _Claims:
             if not asked and not _wants_ports(spec):
                 continue
             if not asked:
-                port["nodePort"] = asked = await self._take_any()
+                port["nodePort"] = asked = await self._take_any_port()
             elif asked not in held and asked not in self._taken:
                 await self._take_asked(asked, position)
             pair = (port.get("protocol"), asked)
@@ -169,9 +169,8 @@ class _Claims:
             elif asked not in held:
                 await self._take(asked)
         except _RefusedError as error:
-            raise internal(
-                f"failed to allocate requested HealthCheck NodePort {asked}: {error}"
-            ) from None
+            which = "requested HealthCheck" if asked else "a HealthCheck"
+            raise internal(f"failed to allocate {which} NodePort {asked}: {error}") from None
 
     async def _take_asked(self, port: int, position: int) -> None:
         try:
@@ -204,9 +203,15 @@ class _Claims:
             await self._records.storage.barrier()
             port = self._free()
         if not port:
-            raise internal(f"failed to allocate a nodePort: {_FULL}")
+            raise _RefusedError(_FULL)
         self._claim(port)
         return port
+
+    async def _take_any_port(self) -> int:
+        try:
+            return await self._take_any()
+        except _RefusedError as error:
+            raise internal(f"failed to allocate a nodePort: {error}") from None
 
     def _free(self) -> int:
         for port in self._range.candidates():

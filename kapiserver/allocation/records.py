@@ -57,8 +57,9 @@ class Records:
 
 
 def parent_of(metadata: dict[str, Any]) -> Object:
-    """How an address refers to its service."""
-    return {"resource": "services", "namespace": metadata["namespace"], "name": metadata["name"]}
+    """How an address refers to its service, which may still lack a name (and is refused then)."""
+    name = metadata.get("name", "")
+    return {"resource": "services", "namespace": metadata["namespace"], "name": name}
 
 
 def new_address(name: str, family: str, metadata: dict[str, Any]) -> Object:

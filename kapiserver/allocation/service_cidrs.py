@@ -105,7 +105,8 @@ class ServiceCIDRController:
             return True
         obj = stored.decoded()
         if "deletionTimestamp" not in obj["metadata"]:
-            await self._write(name, _with_finalizer)
+            if FINALIZER not in (obj["metadata"].get("finalizers") or ()):
+                await self._write(name, _with_finalizer)
             message = _READY_DEFAULT if name == DEFAULT else _READY
             await self._tell(name, obj, "True", "", message)
             return True

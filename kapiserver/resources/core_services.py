@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import PROXY_VERBS, STATUS, text_at
@@ -28,6 +29,7 @@ from kapiserver.resources.service_rules import (
     check_service,
     check_service_update,
     from_outside,
+    warn_of_service,
 )
 from kapiserver.resources.service_updates import complete_cluster_ips, complete_update
 from kapiserver.resources.strategies import (
@@ -181,14 +183,17 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         categories=("all",),
         subresources=(Subresource("proxy", PROXY_VERBS, "ServiceProxyOptions"), STATUS),
         name_rule=dns1123_label,
-        strategy=with_status(
-            defaults=_defaults,
-            create=_prepare_for_create,
-            update=_prepare_for_update,
-            validate=check_service,
-            validate_update=check_service_update,
-            create_on_update=True,
-            generation=False,
+        strategy=replace(
+            with_status(
+                defaults=_defaults,
+                create=_prepare_for_create,
+                update=_prepare_for_update,
+                validate=check_service,
+                validate_update=check_service_update,
+                create_on_update=True,
+                generation=False,
+            ),
+            warnings=warn_of_service,
         ),
         columns=(
             NAME,

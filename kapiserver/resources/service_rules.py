@@ -261,6 +261,27 @@ def _check_traffic(spec: Object) -> list[Cause]:
     return found
 
 
+def warn_of_service(service: Object, context: WriteContext) -> Sequence[str]:
+    """Fields that are set and have no effect."""
+    if context.subresource == "status":
+        return ()
+    spec = service.get("spec") or {}
+    found: list[str] = []
+    if spec.get("type") == CLUSTER_IP and spec.get("clusterIP") == HEADLESS:
+        ignored = [field for field in ("loadBalancerIP", "externalIPs") if spec.get(field)]
+        if spec.get("sessionAffinity") != "None":
+            ignored.append("SessionAffinity")
+        found += [f"spec.{field} is ignored for headless services" for field in ignored]
+    if spec.get("type") == EXTERNAL_NAME:
+        if spec.get("externalIPs"):
+            found.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
+    elif spec.get("externalName"):
+        found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+    if spec.get("trafficDistribution") == "PreferClose":
+        found.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
+    return found
+
+
 # -- what an update may change ------------------------------------------------------------------
 
 

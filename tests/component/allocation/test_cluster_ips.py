@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from allocation_world import ADDRESSES, RANGES, Answer, Node, eventually, running, service
+from allocation_world import ADDRESSES, RANGES, SERVICES, Answer, Node, eventually, running, service
 
 
 async def test_a_service_gets_an_address_and_the_record_says_so(node: Node) -> None:
@@ -124,6 +124,22 @@ async def test_a_refused_service_leaves_nothing_behind(node: Node) -> None:
     refused = await node.create("web", type="NodePort", ports=[{"port": 80, "nodePort": 80}])
     assert refused.status == 422
     assert await node.addresses() == {}
+
+
+async def test_a_service_needs_a_name_or_gets_one(node: Node) -> None:
+    nameless = service("x")
+    del nameless["metadata"]["name"]
+    refused = await node.request("POST", SERVICES, nameless)
+    assert refused.status == 422
+    assert "metadata.name: Required value: name or generateName is required" in refused.message
+    nameless["metadata"]["generateName"] = "web-"
+    made = await node.request("POST", SERVICES, nameless)
+    assert await node.addresses() == {made.spec["clusterIP"]: made.json["metadata"]["name"]}
+    assert (
+        await node.request(
+            "POST", SERVICES, {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "bare"}}
+        )
+    ).status == 422
 
 
 async def test_a_manifest_sent_again_keeps_the_address(node: Node) -> None:

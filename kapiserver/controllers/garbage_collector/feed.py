@@ -92,10 +92,13 @@ class Feed:
             for definition in self._scopes.registry.definitions()
             if not definition.virtual and definition.default_propagation
         }
-        for place in self._resources.keys() - resources.keys():
-            del self._resources[place]
-            del self._places[place.encode()]
-            self._graph.forget(place)
+        for place in list(self._resources):
+            now = resources.get(place)
+            known = self._places[place.encode()]
+            if now is None or now.namespaced != known.namespaced:  # gone, or made anew otherwise
+                del self._resources[place]
+                del self._places[place.encode()]
+                self._graph.forget(place)
         for place, definition in resources.items():
             if place not in self._resources:
                 self._resources[place] = (definition.group, definition.plural)

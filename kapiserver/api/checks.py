@@ -35,7 +35,7 @@ def _common(call: Call, obj: Object) -> list[Cause]:
     causes = check_metadata(
         obj["metadata"], namespaced=scope.definition.namespaced, name_rule=scope.name_rule
     )
-    return causes + scope.missing_fields(obj)
+    return causes if scope.strategy.complete_rules else causes + scope.missing_fields(obj)
 
 
 def _conclude(call: Call, obj: Object, write: WriteContext, causes: Iterable[Cause]) -> None:

@@ -268,6 +268,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_daemon_set_defaults,
             validate=_validate_daemon_set,
             validate_update=_SELECTOR_STAYS,
+            complete=True,
             warnings=_WARNINGS,
         ),
         columns=(
@@ -298,6 +299,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             update=_deployment_update,
             validate=_validate_deployment,
             validate_update=_SELECTOR_STAYS,
+            complete=True,
             warnings=_WARNINGS,
             # They are copied to its replica sets.
             generation_metadata=("annotations",),
@@ -322,6 +324,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_replica_set_defaults,
             validate=_validate_replica_set,
             validate_update=_SELECTOR_STAYS,
+            complete=True,
             warnings=_WARNINGS,
         ),
         columns=(
@@ -346,6 +349,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_stateful_set_defaults,
             validate=_validate_stateful_set,
             validate_update=_stateful_spec_stays,
+            complete=True,
             warnings=template_warnings("spec", "template", names_pods=False),
         ),
         columns=(

@@ -145,7 +145,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("hpa",),
         categories=("all", "podautoscalers"),
         subresources=(STATUS,),
-        strategy=with_status(defaults=_defaults, validate=_validate, generation=False),
+        strategy=with_status(
+            defaults=_defaults, validate=_validate, complete=True, generation=False
+        ),
         columns=table(
             column("Reference", _reference, "What it scales."),
             column("Targets", _targets, "Current and wanted values of its metrics."),

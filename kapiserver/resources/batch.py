@@ -196,6 +196,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=with_status(
             defaults=_cron_job_defaults,
             validate=_validate_cron_job,
+            complete=True,
             warnings=template_warnings("spec", "jobTemplate", "spec", "template"),
         ),
         columns=(
@@ -221,6 +222,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             create=_prepare_for_create,
             validate=_validate_job,
             validate_update=_validate_job_update,
+            complete=True,
             warnings=template_warnings("spec", "template"),
         ),
         columns=(

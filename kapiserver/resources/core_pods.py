@@ -223,6 +223,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate_create=_validate_create,
             validate_update=_validate_update,
             warnings=_warnings,
+            complete_rules=True,
             graceful_deletion_seconds=grace_period,
             bumps_generation=True,
         ),

@@ -74,6 +74,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=without_status(
             defaults=_pod_template_defaults,
             validate=_validate_pod_template,
+            complete=True,
             warnings=template_warnings("template", names_pods=False),
             generation=True,
         ),
@@ -98,6 +99,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=with_status(
             defaults=_controller_defaults,
             validate=_validate_controller,
+            complete=True,
             warnings=template_warnings("spec", "template"),
         ),
         columns=(

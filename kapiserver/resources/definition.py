@@ -107,6 +107,8 @@ class Strategy:
     # None as the answer: at once, whatever grace the client asks for; a number: the grace of a
     # client that asks for none. No function: the kind is never deleted gracefully.
     graceful_deletion_seconds: Callable[[Object], int | None] | None = None
+    # the validate hooks find every missing field themselves: nobody need ask the schema
+    complete_rules: bool = False
     bumps_generation: bool = False  # spec changes increment metadata.generation
     # metadata fields whose changes count as well
     generation_metadata: tuple[str, ...] = ()

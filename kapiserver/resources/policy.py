@@ -35,7 +35,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("pdb",),
         subresources=(STATUS,),
         name_rule=path_segment,
-        strategy=with_status(validate=_validate, unconditional_update=False),
+        strategy=with_status(validate=_validate, complete=True, unconditional_update=False),
         columns=table(
             column(
                 "Min Available",

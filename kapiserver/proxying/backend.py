@@ -119,14 +119,17 @@ class Backend:
             if event.data:
                 return bytes(event.data)
 
-    async def read_all(self, limit: int) -> bytes:
-        """The body, or its first `limit` bytes."""
+    async def read_up_to(self, limit: int) -> tuple[bytes, bool]:
+        """(the body or about its first `limit` bytes, whether that is all of it)."""
         parts: list[bytes] = []
         size = 0
-        while size < limit and (part := await self.read()):
+        while size <= limit:
+            part = await self.read()
+            if not part:
+                return b"".join(parts), True
             parts.append(part)
             size += len(part)
-        return b"".join(parts)[:limit]
+        return b"".join(parts), False
 
     def after_switch(self) -> bytes:
         """What the backend sent behind its 101."""

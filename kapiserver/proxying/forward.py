@@ -31,6 +31,7 @@ BODY_BYTES = 3 * 1024 * 1024
 ERROR_BYTES = 256 * 1024
 ERROR_SECONDS = 10.0
 TUNNEL_BYTES = 64 * 1024
+LAST_SECONDS = 1.0
 
 
 class ProxyFailed(ApiError):
@@ -72,17 +73,20 @@ async def forward(call: Call, target: Target, rewriter: Rewriter) -> Response:
         if request.method == "HEAD":
             await backend.close()
             return Response(head.status_code, headers, stream=_nothing, length=length)
-        if rewriter.wants(headers, length):
-            body = rewriter.body(await backend.read_all(rewriter.limit))
-            await backend.close()
-            return Response(head.status_code, headers, body)
+        first = b""
+        if rewriter.wants(headers):
+            first, whole = await backend.read_up_to(rewriter.limit)
+            page = rewriter.page(headers, first) if whole else None
+            if page is not None:
+                await backend.close()
+                return Response(head.status_code, headers, page)
     except BackendError as error:
         await backend.close()
         raise _unreachable(str(error)) from error
     except BaseException:
         await backend.close()
         raise
-    return Response(head.status_code, headers, stream=relay(backend), length=length)
+    return Response(head.status_code, headers, stream=relay(backend, first), length=length)
 
 
 def _unreachable(text: str) -> ApiError:
@@ -93,16 +97,21 @@ async def _nothing(stream: ResponseStream) -> None:
     """The body of an answer to HEAD."""
 
 
-def relay(backend: Backend) -> StreamFunction:
-    """The stream function that passes a response body on, and closes the backend."""
+def relay(backend: Backend, first: bytes = b"") -> StreamFunction:
+    """The stream function that passes a response body on, and closes the backend.
+
+    `first`: what has been read of it already.
+    """
 
     async def run(stream: ResponseStream) -> None:
+        nonlocal first
         complete = False
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_until_closed, stream, nursery.cancel_scope)
                 try:
-                    while part := await backend.read():
+                    while part := first or await backend.read():
+                        first = b""
                         if not await stream.send(part):
                             break
                     else:
@@ -118,8 +127,15 @@ def relay(backend: Backend) -> StreamFunction:
     return run
 
 
-async def _until_closed(end: ResponseStream | Duplex, scope: trio.CancelScope) -> None:
-    await end.closed()
+async def _until_closed(stream: ResponseStream, scope: trio.CancelScope) -> None:
+    await stream.closed()
+    scope.cancel()
+
+
+async def until_left(client: Duplex, scope: trio.CancelScope) -> None:
+    """Cancels when the client is gone or the server stops; what has arrived may still pass."""
+    await client.closed()
+    await trio.sleep(LAST_SECONDS)
     scope.cancel()
 
 
@@ -160,7 +176,7 @@ async def switched(
                 raise ProxyFailed(text)
             body = b""
             with trio.move_on_after(ERROR_SECONDS):
-                body = await backend.read_all(ERROR_BYTES)
+                body, _ = await backend.read_up_to(ERROR_BYTES)
         except BackendError as error:
             raise ProxyFailed(str(error)) from error
     except BaseException:
@@ -193,7 +209,7 @@ async def _tunnel(backend: Backend, early: bytes, client: Duplex) -> None:
                 nursery.cancel_scope.cancel()
 
         nursery.start_soon(to_backend)
-        nursery.start_soon(_until_closed, client, nursery.cancel_scope)
+        nursery.start_soon(until_left, client, nursery.cancel_scope)
         try:
             data = early or await stream.receive_some(TUNNEL_BYTES)
             while data and await client.send(bytes(data)):

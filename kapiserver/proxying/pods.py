@@ -74,8 +74,8 @@ class PodConnections:
             headers = [(b"host", target.authority.encode()), (b"user-agent", b"kapiserver")]
             head = await backend.ask("GET", target, headers, None)
             if not 200 <= head.status_code <= 206:
-                body = await backend.read_all(_LOG_ERROR_BYTES)
-                text = body.decode("utf-8", "replace")
+                body, _ = await backend.read_up_to(_LOG_ERROR_BYTES)
+                text = body[:_LOG_ERROR_BYTES].decode("utf-8", "replace")
                 raise log_refusal(head.status_code, text, call.name)
         except BackendError as error:
             await backend.close()

@@ -7,6 +7,7 @@ and HTML pages whose absolute paths have the proxy's path in front, so that a br
 from __future__ import annotations
 
 import re
+import zlib
 from posixpath import join, normpath
 from urllib.parse import urlsplit, urlunsplit
 
@@ -39,6 +40,8 @@ _ATTRIBUTES = {
     "source": ("src",),
     "video": ("poster", "src"),
 }
+_ENCODING = b"content-encoding"
+_GZIP = 31  # zlib's number for the gzip format
 _TAG = re.compile(r"<([a-zA-Z]+)((?:\s+|/)[^<>]*)>")
 _ATTRIBUTE = re.compile(r"""([a-zA-Z]+)(\s*=\s*)("[^"]*"|'[^']*')""")
 
@@ -83,15 +86,28 @@ class Rewriter:
             for name, value in fields
         ]
 
-    def wants(self, fields: Fields, length: int | None) -> bool:
+    def wants(self, fields: Fields) -> bool:
         """Is this answer an HTML page to be rewritten?"""
         given = dict(fields)
         kind = given.get(b"content-type", b"").partition(b";")[0].strip()
-        plain = given.get(b"content-encoding", b"identity") == b"identity"
-        known = length is not None and 0 < length <= self.limit
-        return kind == b"text/html" and plain and known and b"location" not in given
+        known = given.get(_ENCODING, b"") in (b"", b"identity", b"gzip")
+        return kind == b"text/html" and known and b"location" not in given
 
-    def body(self, page: bytes) -> bytes:
+    def page(self, fields: Fields, body: bytes) -> bytes | None:
+        """The page rewritten, or None when it cannot be read or unpacks to more than the limit."""
+        if dict(fields).get(_ENCODING) != b"gzip":
+            return self._rewritten(body)
+        unpacking = zlib.decompressobj(_GZIP)
+        try:
+            page = unpacking.decompress(body, self.limit)
+        except zlib.error:
+            return None
+        if not unpacking.eof:
+            return None
+        packing = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+        return packing.compress(self._rewritten(page)) + packing.flush()
+
+    def _rewritten(self, page: bytes) -> bytes:
         # latin-1 keeps every byte; tags and the links' paths are ASCII in all encodings met here
         return _TAG.sub(self._tag, page.decode("latin-1")).encode("latin-1")
 

@@ -18,7 +18,7 @@ import trio
 from kapiserver.api.call import Call
 from kapiserver.proxying import spdy
 from kapiserver.proxying.backend import Backend
-from kapiserver.proxying.forward import TUNNEL_BYTES, Run, switched
+from kapiserver.proxying.forward import TUNNEL_BYTES, Run, switched, until_left
 from kapiserver.proxying.headers import request_fields
 from kapiserver.proxying.target import Target
 from kapiserver.proxying.websocket import (
@@ -112,12 +112,8 @@ async def _command(channels: list[int], backend: Backend, early: bytes, client: 
                     return  # what the kubelet has still to say is read by the other direction
                 nursery.cancel_scope.cancel()
 
-            async def leave() -> None:
-                await client.closed()
-                nursery.cancel_scope.cancel()
-
             nursery.start_soon(upload)
-            nursery.start_soon(leave)
+            nursery.start_soon(until_left, client, nursery.cancel_scope)
             code = await _from_kubelet(socket, kubelet, streams, early)
             await socket.close(code)
             nursery.cancel_scope.cancel()
@@ -192,12 +188,8 @@ async def _unpack(backend: Backend, early: bytes, client: Duplex) -> None:
                 return
             nursery.cancel_scope.cancel()
 
-        async def leave() -> None:
-            await client.closed()
-            nursery.cancel_scope.cancel()
-
         nursery.start_soon(upload)
-        nursery.start_soon(leave)
+        nursery.start_soon(until_left, client, nursery.cancel_scope)
         try:
             data = early or bytes(await stream.receive_some(TUNNEL_BYTES))
             while data and await socket.send(data):

@@ -134,7 +134,12 @@ class FakeKubelet:
                 return
         assert request is not None
         url = urlsplit(request.target.decode())
-        headers = {name.decode(): value.decode() for name, value in request.headers}
+        headers: dict[str, str] = {}
+        for name, value in request.headers:
+            before = headers.get(name.decode())
+            headers[name.decode()] = (
+                value.decode() if before is None else f"{before},{value.decode()}"
+            )
         asked = Asked(
             request.method.decode(),
             unquote(url.path),
@@ -187,7 +192,9 @@ class FakeKubelet:
 
     async def _spdy(self, stream: Stream, asked: Asked, action: str) -> None:
         versions = asked.headers["x-stream-protocol-version"].split(",")
-        version = next(v for v in versions if v in ("v4.channel.k8s.io", "portforward.k8s.io"))
+        version = next(
+            v for v in map(str.strip, versions) if v in ("v4.channel.k8s.io", "portforward.k8s.io")
+        )
         await stream.send_all(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
             f"X-Stream-Protocol-Version: {version}\r\n\r\n".encode()
@@ -261,7 +268,7 @@ class FakeKubelet:
             code = await process.wait()
             await socket.send(bytes([ERROR]) + json.dumps(exit_status(code)).encode())
             await socket.close()
-            with trio.move_on_after(5):
+            with trio.move_on_after(1):
                 await left.wait()
             nursery.cancel_scope.cancel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -91,6 +92,9 @@ async def test_links_stay_in_the_proxy(world: World, port: int) -> None:
     assert f'href="{PODS}/www/proxy/list?a=1"' in page
     assert 'href="next"' in page
     assert 'src="http://x.example/i"' in page
+    packed = await world.get(f"{PODS}/www/proxy/packed", {"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body).decode() == page
 
 
 async def test_an_answer_that_breaks_off_is_seen_to(world: World, port: int) -> None:

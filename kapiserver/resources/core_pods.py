@@ -21,6 +21,7 @@ from kapiserver.resources.definition import (
     Subresource,
     WriteContext,
 )
+from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.pod_defaults import (
     default_host_ports,
@@ -35,6 +36,7 @@ from kapiserver.resources.strategies import (
     set_default,
     split_status,
 )
+from kapiserver.resources.validation.pod_resize import check_resize
 from kapiserver.resources.validation.pod_spec import check_new_pod, check_pod
 from kapiserver.resources.validation.pod_update import check_ephemeral_update, check_pod_update
 from kapiserver.resources.validation.pod_warnings import pod_warnings
@@ -147,6 +149,12 @@ def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
     check_pod(found, pod)
     if context.subresource == "ephemeralcontainers":
         check_ephemeral_update(found, pod, old)
+    elif context.subresource == "resize":
+        check_resize(found, pod, old)
+        if qos_class(pod.get("spec") or {}) != qos_class(old.get("spec") or {}):
+            shown = text(pod, "status", "qosClass")
+            detail = "Pod QOS Class may not change as a result of resizing"
+            found.append(invalid("spec", shown, detail))
     elif not context.subresource:
         check_pod_update(found, pod, old)
     return found

@@ -158,7 +158,8 @@ def test_the_ephemeral_container_endpoint_adds_nothing_else() -> None:
 
 
 def test_the_resize_endpoint_changes_resources_only() -> None:
-    old = create("pods", POD)
+    limited = changed(POD, "spec.containers.0.resources", {"limits": {"cpu": "1"}})
+    old = create("pods", limited)
     new = changed(old, "spec.containers.0.resources", {"limits": {"cpu": "2"}})
     new["spec"]["containers"][0]["image"] = "forged"
     container = update("pods", old, new, "resize")["spec"]["containers"][0]

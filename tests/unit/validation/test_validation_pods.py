@@ -334,6 +334,27 @@ def test_ephemeral_containers_are_added_and_never_changed() -> None:
     ]
 
 
+def test_a_resize_changes_cpu_and_memory_and_removes_nothing() -> None:
+    asked = {"requests": {"cpu": "1", "ephemeral-storage": "1Gi"}}
+    old = stored("pods", changed(POD, "spec.containers.0.resources", asked))
+    path = "spec.containers.0.resources.requests"
+    assert update_refused("pods", old, changed(old, f"{path}.cpu", "2"), "resize") == []
+    assert update_refused("pods", old, changed(old, f"{path}.cpu", None), "resize") == [
+        (
+            "spec.containers[0].resources.requests",
+            "Forbidden: resource requests cannot be removed",
+        ),
+        (
+            "spec",
+            'Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing',
+        ),
+    ]
+    grown = changed(old, f"{path}.ephemeral-storage", "2Gi")
+    assert update_refused("pods", old, grown, "resize") == [
+        ("spec", "Forbidden: only cpu and memory resources are mutable")
+    ]
+
+
 def test_warnings_about_a_pod() -> None:
     pod = changed(POD, "spec.containers.0.env", [{"name": "A"}, {"name": "A", "value": "x"}])
     pod = changed(pod, "spec.nodeSelector", {"beta.kubernetes.io/os": "linux"})

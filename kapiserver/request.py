@@ -182,7 +182,8 @@ class Response:
     end adds content-length, date-free; gzip is applied by the front end when the client accepts
     it, `compressible` is set and the body is large (128 KiB, as kube-apiserver). `length` is what a
     stream will come to, where it is known. `upgrade` goes with status 101 and is only for requests
-    that are `upgradable`; the connection ends with it.
+    that are `upgradable`; the connection ends with it. The client of a `patient` stream may stop
+    reading for as long as it likes (somebody is looking at a log page by page).
     """
 
     status: int = 200
@@ -192,6 +193,7 @@ class Response:
     compressible: bool = False
     length: int | None = None
     upgrade: UpgradeFunction | None = None
+    patient: bool = False
 
 
 class Dispatcher(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING
 
 import trio
@@ -195,7 +196,8 @@ class H2Exchange(Exchange):
             if self.gone:
                 return False
             self._progress = trio.Event()
-            with trio.move_on_after(self.front.config.write_timeout) as deadline:
+            timeout = inf if self.patient else self.front.config.write_timeout
+            with trio.move_on_after(timeout) as deadline:
                 await self._progress.wait()
             self._progress = None
             if deadline.cancelled_caught:

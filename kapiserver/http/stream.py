@@ -44,6 +44,7 @@ class Exchange(ABC):
         "expects_continue",
         "front",
         "gone",
+        "patient",
         "request",
         "runner",
         "sent",
@@ -63,6 +64,7 @@ class Exchange(ABC):
         self.started = False
         self.started_at = time.perf_counter() if front.config.on_finished is not None else 0.0
         self.gone = False
+        self.patient = False
         self.body_done = False
         self.expects_continue = False
         self.unread = 0
@@ -191,6 +193,7 @@ class Exchange(ABC):
             return await self.switch(response.headers, response.upgrade)
         if response.stream is not None:
             self._streaming = True
+            self.patient = response.patient
             self.start(response.status, headers, b"", end=False, length=response.length)
             if self.request.method == "HEAD":
                 self.finish()

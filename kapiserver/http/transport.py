@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import deque
+from math import inf
 
 import trio
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -173,6 +174,17 @@ class Transport:
             pass
         except BROKEN:
             self._break()
+
+    def be_patient(self) -> None:
+        """From now on the peer may stop reading for as long as it likes.
+
+        What waits for it is bounded, and the kernel still notices when it is gone.
+        """
+        self._write_timeout = inf
+        number = getattr(socket, "TCP_USER_TIMEOUT", None)
+        if number is not None:
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.IPPROTO_TCP, number, 0)
 
     async def drained(self) -> None:
         """Returns when nothing is kept back any more, or the connection is gone."""

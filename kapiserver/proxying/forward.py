@@ -86,7 +86,8 @@ async def forward(call: Call, target: Target, rewriter: Rewriter) -> Response:
     except BaseException:
         await backend.close()
         raise
-    return Response(head.status_code, headers, stream=relay(backend, first), length=length)
+    stream = relay(backend, first)
+    return Response(head.status_code, headers, stream=stream, length=length, patient=True)
 
 
 def _unreachable(text: str) -> ApiError:

@@ -83,7 +83,9 @@ class PodConnections:
         except BaseException:
             await backend.close()
             raise
-        return Response(200, [(b"content-type", b"text/plain")], stream=relay(backend))
+        return Response(
+            200, [(b"content-type", b"text/plain")], stream=relay(backend), patient=True
+        )
 
     async def execute(self, call: Call) -> Response:
         return await self._stream(call, "exec")

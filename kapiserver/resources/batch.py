@@ -105,7 +105,7 @@ def _cron_job_defaults(obj: Object, context: WriteContext) -> None:
     set_default(spec, "suspend", False)
     set_default(spec, "successfulJobsHistoryLimit", 3)
     set_default(spec, "failedJobsHistoryLimit", 1)
-    default_template(dig(spec, "jobTemplate", "spec") or {})
+    default_template(spec.setdefault("jobTemplate", {}).setdefault("spec", {}))
 
 
 def _validate_job(obj: Object, context: WriteContext) -> Sequence[Cause]:

@@ -53,10 +53,10 @@ def check_job(found: Found, job: Object, *, is_new: bool) -> None:
         found.append(required("spec.selector"))
     else:
         check_selector(found, selector, "spec.selector")
-        if not selects(selector, labels):
-            detail = "`selector` does not match template `labels`"
-            shown = dict(sorted(labels.items())) or None
-            found.append(invalid("spec.template.metadata.labels", shown, detail))
+    if selector is None or not selects(selector, labels):
+        detail = "`selector` does not match template `labels`"
+        shown = dict(sorted(labels.items())) or None
+        found.append(invalid("spec.template.metadata.labels", shown, detail))
     completions = spec.get("completions")
     if is_new and completions and spec.get("completionMode") == "Indexed":
         name = metadata.get("name", "")

@@ -50,14 +50,11 @@ def check_replica_set(found: Found, spec: Object) -> None:
 
 def check_daemon_set(found: Found, spec: Object) -> None:
     selector, template = spec.get("selector"), spec.get("template") or {}
-    if selector is None:
-        found.append(required("spec.selector"))
-    else:
-        check_selector(found, selector, "spec.selector")
-        _check_match(found, selector, template)
-        if is_empty(selector):
-            detail = "empty selector is invalid for daemonset"
-            found.append(invalid("spec.selector", selector, detail))
+    check_selector(found, selector, "spec.selector")
+    _check_match(found, selector, template)
+    if selector is not None and is_empty(selector):
+        detail = "empty selector is invalid for daemonset"
+        found.append(invalid("spec.selector", selector, detail))
     _check_long_running(found, template, "spec.template", "DaemonSet")
     check_non_negative(found, spec, "spec", "minReadySeconds")
     strategy = spec.get("updateStrategy") or {}
@@ -126,9 +123,10 @@ def _sorted(labels: Object) -> Object | None:
     return dict(sorted(labels.items())) or None
 
 
-def _check_match(found: Found, selector: Object, template: Object) -> None:
+def _check_match(found: Found, selector: Object | None, template: Object) -> None:
+    """A selector that is not there selects nothing, an empty one everything."""
     labels = (template.get("metadata") or {}).get("labels") or {}
-    if not selects(selector, labels):
+    if selector is None or not selects(selector, labels):
         found.append(invalid("spec.template.metadata.labels", _sorted(labels), _NO_MATCH))
 
 
@@ -142,8 +140,7 @@ def _check_selected(found: Found, spec: Object, shown: str, owner: str, claims: 
         if is_empty(selector):
             detail = f"empty selector is invalid for {shown}"
             found.append(invalid("spec.selector", selector, detail))
-        else:
-            _check_match(found, selector, template)
+    _check_match(found, selector, template)
     _check_long_running(found, template, "spec.template", owner, claims)
 
 

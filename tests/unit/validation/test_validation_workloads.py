@@ -37,6 +37,14 @@ DEPLOYMENTS: Cases = [
     ),
     (
         "spec.selector",
+        None,
+        [
+            ("spec.selector", "Required value"),
+            ("spec.template.metadata.labels", f'Invalid value: {{"app":"web"}}: {NO_MATCH}'),
+        ],
+    ),
+    (
+        "spec.selector",
         {},
         [("spec.selector", "Invalid value: {}: empty selector is invalid for deployment")],
     ),
@@ -329,6 +337,17 @@ def test_schedules_that_are_none(schedule: str, problem: str) -> None:
 
 CRON_JOBS: Cases = [
     ("spec.schedule", None, [("spec.schedule", "Required value")]),
+    (
+        "spec.jobTemplate",
+        None,
+        [
+            ("spec.jobTemplate.spec.template.spec.containers", "Required value"),
+            (
+                "spec.jobTemplate.spec.template.spec.restartPolicy",
+                'Required value: valid values: "OnFailure", "Never"',
+            ),
+        ],
+    ),
     (
         "spec.schedule",
         "TZ=UTC 0 * * * *",

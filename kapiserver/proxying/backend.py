@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import h11
 import trio
 
+from kapiserver.errors import ApiError
 from kapiserver.proxying.dial import Stream, dial
 from kapiserver.proxying.target import Target
 from kapiserver.request import Headers
@@ -66,6 +67,8 @@ class Backend:
                     await self.stream.send_all(self._http.send(h11.EndOfMessage()) or b"")
                     return await self._head()
                 problem = await self._ask_with_body(next_part, answer)
+                if isinstance(problem, h11.LocalProtocolError):
+                    raise BackendError(f"net/http: invalid request body: {problem}")
                 if problem is not None:
                     raise problem
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -88,7 +91,7 @@ class Backend:
                     await self.stream.send_all(self._http.send(h11.EndOfMessage()) or b"")
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     return  # a backend that wants no more may still have answered
-                except Exception as error:  # noqa: BLE001  carried out of the nursery as it is
+                except (ApiError, h11.LocalProtocolError) as error:
                     problems.append(error)
                     nursery.cancel_scope.cancel()
 

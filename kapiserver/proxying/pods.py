@@ -83,9 +83,11 @@ class PodConnections:
         except BaseException:
             await backend.close()
             raise
-        return Response(
-            200, [(b"content-type", b"text/plain")], stream=relay(backend), patient=True
-        )
+        fields = [(b"content-type", b"text/plain")]
+        if call.context.request.method == "HEAD":
+            await backend.close()  # nobody will run a stream function
+            return Response(200, fields)
+        return Response(200, fields, stream=relay(backend), patient=True)
 
     async def execute(self, call: Call) -> Response:
         return await self._stream(call, "exec")

@@ -86,6 +86,8 @@ class FakeKubelet:
     refuse: tuple[int, bytes] | None = None
     pulse: trio.Event = field(default_factory=trio.Event)
     open: int = 0
+    heard: dict[int, bytes] = field(default_factory=dict)
+    """What came on channels that are not input, such as resizes."""
 
     def note(self) -> None:
         self.pulse.set()
@@ -203,7 +205,8 @@ class FakeKubelet:
             await PortForward(stream.send_all).serve(incoming(stream, asked.early))
             return
         command = SpdyCommand(stream, asked.early)
-        await command.ready(1 + sum(name in asked.query for name in ("input", "output", "error")))
+        wanted = ("input", "output", "tty" if "tty" in asked.query else "error")
+        await command.ready(1 + sum(name in asked.query for name in wanted))
         await self._serve_command(command, asked, action)
 
     async def _serve_command(
@@ -255,6 +258,8 @@ class FakeKubelet:
                         await process.stdin.send_all(message[1:])
                 elif message[0] == CLOSE and process.stdin is not None:
                     await process.stdin.aclose()
+                else:
+                    self.heard[message[0]] = self.heard.get(message[0], b"") + message[1:]
             process.kill()  # the client is gone
             left.set()
 
@@ -264,7 +269,7 @@ class FakeKubelet:
                 assert process.stdout is not None
                 assert process.stderr is not None
                 output.start_soon(copy, process.stdout, STDOUT)
-                output.start_soon(copy, process.stderr, STDERR)
+                output.start_soon(copy, process.stderr, STDOUT if "tty" in asked.query else STDERR)
             code = await process.wait()
             await socket.send(bytes([ERROR]) + json.dumps(exit_status(code)).encode())
             await socket.close()

@@ -113,3 +113,9 @@ async def test_exec_needs_an_upgrade(world: World) -> None:
     answer = await world.get(f"{PODS}/web/exec?command=ls")
     assert (answer.status, answer.message) == (400, "Upgrade request required")
     assert not world.kubelet.seen
+
+
+async def test_head_of_a_log_leaves_nothing_open(world: World) -> None:
+    answer = await world.ask("HEAD", f"{PODS}/web/log?follow=true")
+    assert (answer.status, answer.body) == (200, b"")
+    await world.kubelet.until_closed()

@@ -8,7 +8,7 @@ from kapiserver.admission.chain import DELETE
 from kapiserver.api.answers import object_answer
 from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body, summarized
 from kapiserver.api.call import Call
-from kapiserver.api.deletion import RETURNED_WHEN_DELETED, Step, check_preconditions, plan
+from kapiserver.api.deletion import Step, check_preconditions, plan
 from kapiserver.api.negotiation import body_media_type
 from kapiserver.api.options import DeleteOptions, delete_options
 from kapiserver.api.render import output_of, respond_json
@@ -26,7 +26,7 @@ async def delete(call: Call) -> Response:
     options = await read_delete_options(call)
     stored, deleted = await delete_object(call, call.name, options)
     status = 202 if not deleted and options.orphan_dependents is False else 200
-    if not deleted or call.scope.definition.resource in RETURNED_WHEN_DELETED:
+    if not deleted or call.scope.definition.returns_deleted:
         return object_answer(call, stored, output, status)
     return respond_json(_success(call, stored), call.context, status)
 

@@ -51,24 +51,6 @@ class SpecFinalizers:
 # Resources that are emptied by a controller between the delete and the removal.
 SPEC_FINALIZERS = {"namespaces": SpecFinalizers("Terminating")}
 
-# DELETE answers with the object's last state for these, with a Status for all others.
-RETURNED_WHEN_DELETED = frozenset(
-    [
-        "persistentvolumeclaims",
-        "persistentvolumes",
-        "pods",
-        "podtemplates",
-        "resourcequotas",
-        "serviceaccounts",
-        "services",
-        "csidrivers.storage.k8s.io",
-        "csinodes.storage.k8s.io",
-        "storageclasses.storage.k8s.io",
-        "volumeattachments.storage.k8s.io",
-        "volumeattributesclasses.storage.k8s.io",
-    ]
-)
-
 Grace = Callable[[Object], int | None] | None
 
 

@@ -47,6 +47,7 @@ class TableWriter:
     def __init__(self, scope: Scope, include: str, meta_version: str) -> None:
         self._scope = scope
         self._columns = columns_of(scope.definition)
+        self._conditions = scope.definition.row_conditions
         self.include = include
         self.meta_version = meta_version
 
@@ -54,6 +55,8 @@ class TableWriter:
         obj = stored.decoded()
         now = time.time() if now is None else now
         cells = orjson.dumps([column.cell(obj, now) for column in self._columns])
+        if self._conditions is not None and (conditions := self._conditions(obj)):
+            cells += b',"conditions":' + orjson.dumps(conditions)
         if self.include == NONE:
             return b'{"cells":%b,"object":null}' % cells
         if self.include == OBJECT:

@@ -326,3 +326,12 @@ async def test_deployments_table_as_kubectl_asks_for_it(api: Api) -> None:
     await api.post("/apis/apps/v1/namespaces/default/deployments", deployment("d", 2))
     table = (await api.get("/apis/apps/v1/deployments", headers=TABLE)).json
     assert table["rows"][0]["cells"][:4] == ["d", "0/2", 0, 0]
+
+
+async def test_a_pod_that_has_run_to_its_end_is_marked_in_its_row(api: Api) -> None:
+    assert (await api.post(PODS, pod("done"))).status == 201
+    ended = (await api.get(f"{PODS}/done")).json
+    ended["status"] = {**ended["status"], "phase": "Succeeded"}
+    assert (await api.put(f"{PODS}/done/status", ended)).status == 200
+    (row,) = (await api.get(PODS, headers=TABLE)).json["rows"]
+    assert [condition["type"] for condition in row["conditions"]] == ["Completed"]

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from OpenSSL import crypto
 
 from kapiserver.authn.authenticator import Anonymous, Authentication
 from kapiserver.authn.tokens import StaticTokens, TokenFileError, read_tokens
@@ -143,6 +144,27 @@ def test_bad_certificates_are_refused_again_and_again() -> None:
 def test_a_certificate_without_a_stated_use_is_fine() -> None:
     ca = Authority()
     assert ClientCertificates(ca.pem).authenticate(request(ca.client(usage=None))) is not None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # only old tools make such certificates
+def test_a_version_1_certificate_as_openssl_makes_them_is_fine() -> None:
+    authority = Authority()
+    key = crypto.PKey()
+    key.generate_key(crypto.TYPE_RSA, 2048)
+    signed = crypto.X509()
+    signed.set_version(0)
+    signed.set_serial_number(7)
+    signed.set_issuer(crypto.X509.from_cryptography(authority.certificate).get_subject())
+    signed.get_subject().O = "system:masters"
+    signed.get_subject().CN = "ada"
+    signed.gmtime_adj_notBefore(-60)
+    signed.gmtime_adj_notAfter(3600)
+    signed.set_pubkey(key)
+    signed.sign(crypto.PKey.from_cryptography_key(authority.key), "sha256")
+    der = crypto.dump_certificate(crypto.FILETYPE_ASN1, signed)
+    user = ClientCertificates(authority.pem).authenticate(request(der))
+    assert user is not None
+    assert (user.name, user.groups) == ("ada", ("system:masters", "system:authenticated"))
 
 
 def test_tokens() -> None:

@@ -148,7 +148,7 @@ def test_a_corrupt_log_is_refused_and_its_recipe_rebuilds_the_node(breakable: Cl
     assert refused.status == 1, refused
     assert "Traceback" not in refused.err
     assert "damaged" in refused.err
-    assert "remove the member from the cluster and join it again" in refused.err
+    assert "remove the member from the cluster and let it join again" in refused.err
     others = [other for other in range(3) if other != node]
     for other in others:
         assert breakable.api(other)("GET", CONFIG_MAPS)[0] == 200

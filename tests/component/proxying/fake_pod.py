@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import h11
 import trio
+from proxying_world import PATIENCE, read_answer
 
 PAGE = (
     b'<html><a href="/list?a=1">all</a><a href="next">next</a><img src="http://x.example/i"></html>'
@@ -75,3 +76,15 @@ def outer_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.254", 9))
         return str(probe.getsockname()[0])
+
+
+async def fetch(port: int, path: str) -> str:
+    with trio.fail_after(PATIENCE):
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            await stream.send_all(
+                f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+            )
+            http = h11.Connection(h11.CLIENT)
+            http.send(h11.Request(method="GET", target=path, headers=[("host", "x")]))
+            http.send(h11.EndOfMessage())
+            return (await read_answer(stream, http)).body.decode()

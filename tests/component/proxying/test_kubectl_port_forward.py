@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-import h11
-import trio
-from fake_pod import web_server
-from proxying_world import PATIENCE, World, read_answer, read_line
-
-
-async def fetch(port: int, path: str) -> str:
-    with trio.fail_after(PATIENCE):
-        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-            await stream.send_all(
-                f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
-            )
-            http = h11.Connection(h11.CLIENT)
-            http.send(h11.Request(method="GET", target=path, headers=[("host", "x")]))
-            http.send(h11.EndOfMessage())
-            return (await read_answer(stream, http)).body.decode()
+from fake_pod import fetch, web_server
+from proxying_world import World, read_line
 
 
 async def test_port_forward(world: World) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fake_pod import web_server
+from fake_pod import fetch, web_server
 from proxying_world import World, read_line
-from test_kubectl_port_forward import fetch
 
 OLD_CLIENT = {
     "KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false",

@@ -319,3 +319,16 @@ async def test_every_answer_has_an_audit_id_and_is_not_cached(api: Api) -> None:
     answer = await api.get(f"{MAPS}/none", headers={"audit-id": "abc"})
     assert answer.header("audit-id") == "abc"
     assert answer.header("cache-control") == "no-cache, private"
+
+
+async def test_an_annotation_on_a_deployment_is_a_new_generation_and_a_label_is_not(
+    api: Api,
+) -> None:
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    created = (await api.post(path, deployment("web"))).json
+    created["metadata"]["labels"] = {"a": "b"}
+    labelled = (await api.put(f"{path}/web", created)).json
+    assert labelled["metadata"]["generation"] == 1
+    labelled["metadata"]["annotations"] = {"a": "b"}
+    annotated = (await api.put(f"{path}/web", labelled)).json
+    assert annotated["metadata"]["generation"] == 2

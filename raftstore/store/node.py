@@ -105,6 +105,12 @@ class Node:
         """A snapshot was installed: what the entries in between did is in it."""
         self.machine = machine
         index = machine.applied_index
+        log.info(
+            "%s: took over the leader's snapshot at index %d, revision %d",
+            self.config.node_id,
+            index,
+            machine.revision,
+        )
         self.hashes.jumped(index)
         if index in self.hashes.waiting:
             self._vote_hash(index, machine.state_hash())

@@ -50,5 +50,10 @@ chaos: install-dev
 bench: install-dev
 	$(BIN)/python -m tests.bench $(if $(SERVER),--server $(SERVER)) $(BENCH_ARGS)
 
+# The documentation as a site in ./site.
+docs: install
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
 clean:
 	rm -rf $(VENV) kapi-data chaos-out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -46,7 +46,8 @@ def test_apply_changes_only_what_changed(kubectl: Kubectl, manifest: Path) -> No
     assert container["image"] == "nginx:1.27"
     assert container["env"] == [{"name": "B", "value": "1"}]
     assert web["metadata"]["annotations"]["owner"] == "someone-else"
-    assert web["metadata"]["generation"] == 2
+    # to a deployment an annotation is a new generation too: annotate, and apply
+    assert web["metadata"]["generation"] == 3
     assert kubectl("delete", "-f", str(manifest)).startswith('deployment.apps "web" deleted')
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -31,6 +32,14 @@ PREFIX = "/kapi/v1/"
 CHUNK = 256 * 1024
 BODY_LIMIT = 64 * 1024
 DEFAULT_TOKEN_SECONDS = 24 * 3600.0
+
+_BACKUP = ("backup-", ".kapi")
+
+
+def remove_unfinished_backups(data_dir: Path) -> None:
+    """Files of backups during which the node died. Call it before anybody can ask for a backup."""
+    for path in data_dir.glob("*".join(_BACKUP)):
+        path.unlink()
 
 
 class Admin:
@@ -158,24 +167,24 @@ class Admin:
 
     async def _snapshot(self) -> Response:
         """The node's state as a snapshot file, made first, then streamed."""
-        descriptor, path = tempfile.mkstemp(dir=self._data_dir, prefix="backup-", suffix=".kapi")
+        descriptor, path = tempfile.mkstemp(
+            dir=self._data_dir, prefix=_BACKUP[0], suffix=_BACKUP[1]
+        )
         os.close(descriptor)
-
-        async def stream(out: ResponseStream) -> None:
-            try:
-                async with await trio.open_file(path, "rb") as file:
-                    while chunk := await file.read(CHUNK):
-                        if not await out.send(chunk):
-                            return
-            finally:
-                os.unlink(path)
 
         try:
             with as_status():
                 await self._store.snapshot_save(path)
-        except BaseException:
-            os.unlink(path)
-            raise
+            file = await trio.open_file(path, "rb")
+        finally:
+            os.unlink(path)  # whoever reads it holds it; nothing stays behind when nobody does
+
+        async def stream(out: ResponseStream) -> None:
+            async with file:
+                while chunk := await file.read(CHUNK):
+                    if not await out.send(chunk):
+                        return
+
         headers: Sequence[tuple[bytes, bytes]] = [(b"content-type", b"application/octet-stream")]
         return Response(200, list(headers), stream=stream)
 

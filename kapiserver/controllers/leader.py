@@ -10,21 +10,19 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-CHECK_SECONDS = 0.2
+from raftstore import Store
 
 
-async def while_leading(is_leader: Callable[[], bool], work: Callable[[], Awaitable[None]]) -> None:
+async def while_leading(store: Store, work: Callable[[], Awaitable[None]]) -> None:
     """Runs until cancelled. An error of `work` is the caller's."""
     while True:
-        while not is_leader():  # noqa: ASYNC110  there is nothing to wait on
-            await trio.sleep(CHECK_SECONDS)
+        await store.wait_leading(True)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_when_not, is_leader, nursery.cancel_scope)
+            nursery.start_soon(_cancel_when_not, store, nursery.cancel_scope)
             await work()
             nursery.cancel_scope.cancel()
 
 
-async def _cancel_when_not(is_leader: Callable[[], bool], scope: trio.CancelScope) -> None:
-    while is_leader():  # noqa: ASYNC110  there is nothing to wait on
-        await trio.sleep(CHECK_SECONDS)
+async def _cancel_when_not(store: Store, scope: trio.CancelScope) -> None:
+    await store.wait_leading(False)
     scope.cancel()

@@ -8,6 +8,7 @@ below the top level runs before the ones that put old subtrees back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 from kapiserver.errors import Cause
 from kapiserver.resources.definition import (
@@ -126,63 +127,51 @@ def _at(obj: object, steps: Sequence[str]) -> object:
     return obj
 
 
+class Rules(TypedDict, total=False):
+    """What both kinds of strategies take. `validate` runs on create and update."""
+
+    defaults: Prepare | None
+    validate: Validate | None
+    validate_update: Validate | None
+    warnings: Warn | None
+    complete: bool
+    create_on_update: bool
+    unconditional_update: bool
+    generation_metadata: tuple[str, ...]
+
+
 def with_status(
     *,
-    defaults: Prepare | None = None,
     create: Prepare | None = drop_status,
     update: Prepare = split_status,
-    validate: Validate | None = None,
-    validate_update: Validate | None = None,
-    warnings: Warn | None = None,
-    complete: bool = False,
-    create_on_update: bool = False,
-    unconditional_update: bool = True,
     generation: bool = True,
-    generation_metadata: tuple[str, ...] = (),
+    **rules: Unpack[Rules],
 ) -> Strategy:
-    """A strategy for kinds with a status subresource. `validate` runs on create and update."""
-    return Strategy(
-        defaults=defaults,
-        prepare_for_create=create,
-        prepare_for_update=update,
-        validate_create=validate,
-        validate_update=_both(validate, validate_update),
-        warnings=warnings,
-        complete_rules=complete,
-        allow_create_on_update=create_on_update,
-        allow_unconditional_update=unconditional_update,
-        bumps_generation=generation,
-        generation_metadata=generation_metadata,
-    )
+    """A strategy for kinds with a status subresource."""
+    return without_status(create=create, update=update, generation=generation, **rules)
 
 
 def without_status(
     *,
-    defaults: Prepare | None = None,
     create: Prepare | None = None,
     update: Prepare | None = None,
-    validate: Validate | None = None,
-    validate_update: Validate | None = None,
-    warnings: Warn | None = None,
-    complete: bool = False,
-    create_on_update: bool = False,
-    unconditional_update: bool = True,
     generation: bool = False,
-    generation_metadata: tuple[str, ...] = (),
+    **rules: Unpack[Rules],
 ) -> Strategy:
     """A strategy for kinds that have no status, or none that is kept apart."""
+    validate = rules.get("validate")
     return Strategy(
-        defaults=defaults,
+        defaults=rules.get("defaults"),
         prepare_for_create=create,
         prepare_for_update=update,
         validate_create=validate,
-        validate_update=_both(validate, validate_update),
-        warnings=warnings,
-        complete_rules=complete,
-        allow_create_on_update=create_on_update,
-        allow_unconditional_update=unconditional_update,
+        validate_update=_both(validate, rules.get("validate_update")),
+        warnings=rules.get("warnings"),
+        complete_rules=rules.get("complete", False),
+        allow_create_on_update=rules.get("create_on_update", False),
+        allow_unconditional_update=rules.get("unconditional_update", True),
         bumps_generation=generation,
-        generation_metadata=generation_metadata,
+        generation_metadata=rules.get("generation_metadata", ()),
     )
 
 

@@ -27,7 +27,7 @@ from kapiserver.api.openapi import OpenAPI
 from kapiserver.api.paths import WaitingPathHandler
 from kapiserver.api.scope import Scopes
 from kapiserver.authz.authorizer import AuthorizerChain, default_authorizers
-from kapiserver.cluster.admin import Admin
+from kapiserver.cluster.admin import Admin, remove_unfinished_backups
 from kapiserver.cluster.announce import announce
 from kapiserver.cluster.joining import JoinDesk, promote_learners
 from kapiserver.config import ServerConfig
@@ -84,6 +84,7 @@ async def run_node(
         amnesia.check(config.data_dir)
         try:
             os.makedirs(config.data_dir, mode=0o700, exist_ok=True)
+            remove_unfinished_backups(config.data_dir)
         except OSError as error:
             raise StartError(f"--data-dir: {config.data_dir}: {error.strerror}") from error
         async with open_store(store_config, disk=disk) as store:
@@ -233,7 +234,7 @@ class Node:
                 return
 
     async def _leading(self, work: Callable[[], Awaitable[None]]) -> None:
-        await while_leading(lambda: self._store.is_leader, work)
+        await while_leading(self._store, work)
 
     async def _hand_over(self) -> None:
         if self._store.is_leader and len(self._store.members) > 1:

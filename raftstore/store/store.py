@@ -82,6 +82,12 @@ class Store:
     def members(self) -> tuple[Member, ...]:
         return self._node.core.members
 
+    async def wait_leading(self, leading: bool) -> None:
+        """Until this node leads, or until it does not. It may take for ever: cancel it."""
+        node = self._node
+        while node.is_leader is not leading:
+            await node.role_changed.wait()
+
     async def wait_leader(self, timeout: float = DEFAULT_TIMEOUT) -> str:
         """Until this node knows a leader; its id."""
         with trio.move_on_after(timeout):

@@ -243,7 +243,7 @@ async def running(directory: Path) -> AsyncIterator[Api]:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storage.run)
-            nursery.start_soon(while_leading, lambda: backend.is_leader, controller)
+            nursery.start_soon(while_leading, backend, controller)
             await ensure_namespaces(services)
             yield Api(dispatcher, services, nursery)
             nursery.cancel_scope.cancel()

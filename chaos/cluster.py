@@ -211,8 +211,24 @@ class Cluster:
                 node.resume()
             if not node.running:
                 node.start()
-        for node in self.nodes.values():
-            await self.wait_ready(node)
+        await self.wait_all_ready()
+
+    async def wait_all_ready(self) -> None:
+        """ClusterError of the first node that does not become ready."""
+        errors: list[ClusterError] = []
+
+        async def wait(node: Node) -> None:
+            try:
+                await self.wait_ready(node)
+            except ClusterError as error:
+                errors.append(error)
+                nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            for node in self.nodes.values():
+                nursery.start_soon(wait, node)
+        if errors:
+            raise errors[0]
 
     def kill_all(self) -> None:
         for node in self.nodes.values():
@@ -244,8 +260,7 @@ async def running_cluster(directory: Path, count: int = 3) -> AsyncIterator[Clus
             try:
                 for node in cluster.nodes.values():
                     node.start()
-                for node in cluster.nodes.values():
-                    await cluster.wait_ready(node)
+                await cluster.wait_all_ready()
                 yield cluster
             finally:
                 cluster.kill_all()

@@ -8,6 +8,7 @@ history is kept.
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 import time
@@ -154,18 +155,21 @@ class _Run:
 
     async def _recovered(self) -> None:
         """With all faults over, every node has to take a write within the time given."""
-        for node in self.cluster.names:
-            session = Session(f"recovery-{node}", node, self.cluster, self.recorder)
-            key = f"recovery-{node}"
-            deadline = trio.current_time() + RECOVERY_SECONDS
-            # no cancel scope: a write that is cut off would be one that nobody recorded
-            while not await self._takes_a_write(session, key):
-                if trio.current_time() > deadline:
-                    seconds = f"{RECOVERY_SECONDS:.0f} s"
-                    self._stuck(f"{node} took no write within {seconds} of the last fault's end")
-                    break
-                await trio.sleep(0.2)
-            await session.close()
+        deadline = trio.current_time() + RECOVERY_SECONDS
+        async with trio.open_nursery() as nursery:
+            for node in self.cluster.names:
+                nursery.start_soon(self._recovers, node, deadline)
+
+    async def _recovers(self, node: str, deadline: float) -> None:
+        session = Session(f"recovery-{node}", node, self.cluster, self.recorder)
+        # no cancel scope: a write that is cut off would be one that nobody recorded
+        while not await self._takes_a_write(session, f"recovery-{node}"):
+            if trio.current_time() > deadline:
+                seconds = f"{RECOVERY_SECONDS:.0f} s"
+                self._stuck(f"{node} took no write within {seconds} of the last fault's end")
+                break
+            await trio.sleep(0.2)
+        await session.close()
 
     async def _takes_a_write(self, session: Session, key: str) -> bool:
         op = await session.run("create", key)
@@ -194,13 +198,16 @@ class _Run:
 
     async def _last_write(self) -> int:
         """Its revision is above all others'; 0 if it cannot be written."""
-        for attempt in range(20):
+        deadline = trio.current_time() + RECOVERY_SECONDS
+        for attempt in itertools.count():
             node = self.cluster.names[attempt % len(self.cluster.names)]
             session = Session("last", node, self.cluster, self.recorder)
             op = await session.run("create", f"{LAST_KEY}-{attempt}")
             await session.close()
             if op.outcome == "ok":
                 return op.revision
+            if trio.current_time() > deadline:
+                break
             await trio.sleep(0.5)
         self._stuck("the last write does not succeed")
         return 0

@@ -83,8 +83,7 @@ async def _power_loss_of(scene: Scene, nodes: list[Node], *, lie: bool = False) 
         node.kill()
         node.heal_disk()
         node.start()
-    for node in nodes:
-        await scene.cluster.wait_ready(node)
+    await scene.cluster.wait_all_ready()
 
 
 async def _must_end(node: Node) -> None:

@@ -48,9 +48,13 @@ _OPERATION_TYPE = "[]handlers.jsonPatchOp"
 
 
 class UnprocessablePatch(ApiError):
-    """422 without a cause: a well-formed patch that does not fit the object."""
+    """422: a well-formed patch that does not fit the object. Upstream does not tell what is wrong,
+    and clients compare with its sentence."""
 
-    code, reason = 422, ""
+    code, reason = 422, "Invalid"
+
+    def __init__(self) -> None:
+        super().__init__("the server rejected our request due to an error in our request")
 
 
 async def patch(call: Call) -> Response:
@@ -135,7 +139,7 @@ def _apply_json_patch(current: Object, operations: Any) -> Any:
     try:
         return json_patch.apply(current, operations)
     except JsonPatchError as error:
-        raise UnprocessablePatch(str(error)) from error
+        raise UnprocessablePatch from error
 
 
 def _check_operations(operations: Any) -> None:

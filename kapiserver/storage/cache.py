@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from sortedcontainers import SortedDict
 
 from kapiserver.storage.keys import KeySpace
-from kapiserver.storage.object import FieldsOf, Selection, StoredObject
+from kapiserver.storage.object import ObjectForm, Selection, StoredObject
 from raftstore.types import Event, KeyValue
 
 
@@ -63,9 +63,9 @@ class CacheEvent:
 class ResourceCache:
     """Current objects in key order, and the event log that watches resume from."""
 
-    def __init__(self, keys: KeySpace, fields_of: FieldsOf) -> None:
+    def __init__(self, keys: KeySpace, form: ObjectForm) -> None:
         self.keys = keys
-        self.fields_of = fields_of
+        self.form = form
         self.objects: SortedDict[bytes, StoredObject] = SortedDict()
         self.log: list[CacheEvent] = []
         self._log_revisions: list[int] = []
@@ -82,7 +82,7 @@ class ResourceCache:
             return cached
         namespace, name = self.keys.split(kv.key)
         return StoredObject(
-            kv.key, namespace, name, kv.value, kv.mod_revision, kv.create_revision, self.fields_of
+            kv.key, namespace, name, kv.value, kv.mod_revision, kv.create_revision, self.form
         )
 
     def load(self, kvs: Iterable[KeyValue], revision: int) -> None:

@@ -2,7 +2,7 @@
 
 The store inserts the mod revision at `stamp` when the write is applied (raftstore's versionstamp),
 so the stored value is complete, resourceVersion included, and the same on every node. kind,
-apiVersion and the plain metadata strings come first, as upstream's structs order them; that also
+apiVersion and metadata come first, metadata's fields in the order of upstream's struct; that also
 makes the first `"resourceVersion":"` in the bytes the object's own.
 """
 
@@ -16,6 +16,17 @@ from kapiserver.errors import BadRequest
 
 _MARK = b'"resourceVersion":"'
 _HEAD = ("name", "generateName", "namespace", "selfLink", "uid")
+_REST = (
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+)
 
 
 class Encoded(NamedTuple):
@@ -34,9 +45,9 @@ def encode(obj: dict[str, Any]) -> Encoded:
         if value:
             ordered_metadata[field] = value
     ordered_metadata["resourceVersion"] = ""
-    for field, value in metadata.items():
-        if field not in ordered_metadata and field not in _HEAD:
-            ordered_metadata[field] = value
+    for field in _REST:
+        if field in metadata:
+            ordered_metadata[field] = metadata[field]
     ordered: dict[str, Any] = {
         "kind": obj["kind"],
         "apiVersion": obj["apiVersion"],
@@ -56,6 +67,11 @@ def strip_revision(value: bytes) -> bytes:
     """A stored value with its resourceVersion emptied: what `encode` made before the stamp."""
     start = value.index(_MARK) + len(_MARK)
     return value[:start] + value[value.index(b'"', start) :]
+
+
+def unstamped(value: bytes) -> bytes:
+    """A stored value without a resourceVersion: of an object that is stored nowhere."""
+    return value.replace(_MARK + b'",', b"", 1)
 
 
 def restamp(value: bytes, revision: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -10,8 +11,22 @@ import orjson
 from kapiserver.storage.codec import restamp
 
 FieldsOf = Callable[[dict[str, Any]], Mapping[str, str]]
+Change = Callable[[dict[str, Any]], None]
 
 _NOTHING: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectForm:
+    """What the objects of one resource have in common.
+
+    `finish` adds, before an object is encoded, what readers are to see in it whether or not it
+    was written (`rules: null`); `opened` takes those nulls out again after decoding.
+    """
+
+    fields_of: FieldsOf
+    finish: Change
+    opened: Change
 
 
 class Match(Protocol):
@@ -36,7 +51,7 @@ class StoredObject:
 
     __slots__ = (
         "_fields",
-        "_fields_of",
+        "_form",
         "_labels",
         "create_revision",
         "key",
@@ -54,7 +69,7 @@ class StoredObject:
         value: bytes,
         revision: int,
         create_revision: int,
-        fields_of: FieldsOf,
+        form: ObjectForm,
     ) -> None:
         self.key = key
         self.namespace = namespace
@@ -62,19 +77,21 @@ class StoredObject:
         self.value = value
         self.revision = revision
         self.create_revision = create_revision
-        self._fields_of = fields_of
+        self._form = form
         self._labels: Mapping[str, str] | None = None
         self._fields: Mapping[str, str] = _NOTHING
 
     def decoded(self) -> dict[str, Any]:
-        """A fresh decoded copy that the caller may change."""
+        """A fresh decoded copy that the caller may change, without the nulls of its type."""
         decoded: dict[str, Any] = orjson.loads(self.value)
+        if b":null" in self.value:
+            self._form.opened(decoded)
         return decoded
 
     def _extract(self) -> Mapping[str, str]:
         obj = self.decoded()
         labels: Mapping[str, str] = obj["metadata"].get("labels") or _NOTHING
-        self._fields = self._fields_of(obj)
+        self._fields = self._form.fields_of(obj)
         self._labels = labels
         return labels
 
@@ -99,7 +116,7 @@ class StoredObject:
             restamp(self.value, revision),
             revision,
             self.create_revision,
-            self._fields_of,
+            self._form,
         )
         copy._labels = self._labels
         copy._fields = self._fields

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kapiserver.storage.cache import ResourceCache
-from kapiserver.storage.codec import Encoded, encode, restamp, strip_revision
+from kapiserver.storage.codec import Encoded, encode, restamp, strip_revision, unstamped
 from kapiserver.storage.errors import GuardMoved, KeyExists, RevisionConflict, as_status
 from kapiserver.storage.keys import KeySpace
 from kapiserver.storage.listing import Lister, ListPage, ListQuery
@@ -18,7 +18,6 @@ from kapiserver.storage.watch import FanOut, Watch, WatchQuery
 from raftstore.types import (
     Compare,
     Delete,
-    KeyValue,
     Put,
     PutResult,
     Range,
@@ -196,14 +195,12 @@ class ObjectStore:
     def preview(
         self, namespace: str, name: str, obj: dict[str, Any], revision: int
     ) -> StoredObject:
-        """What a dry run answers: the object as it would be stored, with a given revision."""
-        encoded = encode(obj)
-        kv = KeyValue(
-            self.keys.key(namespace, name), restamp(encoded.value, revision), 0, revision, 1
-        )
-        return StoredObject(
-            kv.key, namespace, name, kv.value, revision, revision, self.cache.fields_of
-        )
+        """What a dry run answers: the object as it would be stored, with a given revision. 0: of
+        an object that does not exist, which has none."""
+        value = encode(obj).value
+        value = restamp(value, revision) if revision else unstamped(value)
+        key = self.keys.key(namespace, name)
+        return StoredObject(key, namespace, name, value, revision, revision, self.cache.fields_of)
 
 
 def _same(current: StoredObject, encoded: Encoded) -> bool:

@@ -1,7 +1,7 @@
 """JSON Patch (RFC 6902), with the tolerance and the wording of the Go library upstream uses.
 
 In: a decoded document and the decoded list of operations. Out: the patched document. Raises
-`JsonPatchError` (the answer is a 422 with its text). Differences from the RFC are upstream's:
+`JsonPatchError` (the answer is a 422). Differences from the RFC are upstream's:
 `replace` of an absent member adds it, a negative index counts from the end, and an absent member
 equals null in `test`.
 """

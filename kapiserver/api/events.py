@@ -1,7 +1,8 @@
 """Watch events in each representation: whole objects, metadata only, Table rows.
 
-In: an event type and a stored object. Out: one line of JSON. Encoders with equal `key` make equal
-bytes, so that the fan-out encodes an event once per representation and not once per watcher.
+In: an event type and a stored object. Out: one line of JSON, or one frame of protobuf. Encoders
+with equal `key` make equal bytes, so that the fan-out encodes an event once per representation and
+not once per watcher.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from typing import Any
 
 import orjson
 
-from kapiserver.api.negotiation import TABLE, Output
-from kapiserver.api.render import is_metadata, partial_metadata
+from kapiserver.api.negotiation import METADATA, TABLE, Output
+from kapiserver.api.render import is_metadata, partial_metadata, require_writable
 from kapiserver.api.scope import Scope
 from kapiserver.api.tables import TableWriter
+from kapiserver.resources.protobuf import Encoder
 from kapiserver.storage import EventEncoder, StoredObject
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
 def encoder_for(scope: Scope, output: Output, include: str) -> EventEncoder:
+    if output.encoder is not None:
+        return ProtobufEvents(scope, output, output.encoder)
     if output.convert == TABLE:
         return TableEvents(TableWriter(scope, include, output.meta_version), scope)
     if is_metadata(output):
@@ -79,6 +83,37 @@ class MetadataEvents(_Events):
     def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:
         metadata = _bookmark_metadata(revision, initial_events_end)
         return _line("BOOKMARK", partial_metadata(metadata, self._meta_version))
+
+
+class ProtobufEvents:
+    """Whole objects or PartialObjectMetadata, as frames of protobuf. Raises NotAcceptable."""
+
+    def __init__(self, scope: Scope, output: Output, encoder: Encoder) -> None:
+        self._scope = scope
+        self._encoder = encoder
+        self._whole = not is_metadata(output)
+        self._kind, self._api_version = scope.kind, scope.api_version
+        if output.convert:
+            kind = METADATA if is_metadata(output) else output.convert
+            self._kind, self._api_version = kind, f"meta.k8s.io/{output.meta_version}"
+        require_writable(encoder, self._api_version, self._kind)
+        served = (scope.api_version, scope.kind)
+        self.key: Hashable = ("protobuf", *served, self._api_version, self._kind)
+
+    def _named(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        return {"kind": self._kind, "apiVersion": self._api_version, "metadata": metadata}
+
+    def event(self, event_type: str, obj: StoredObject) -> bytes:
+        if self._whole:
+            return self._encoder.event(event_type, self._scope.decoded(obj))
+        return self._encoder.event(event_type, self._named(obj.decoded()["metadata"]))
+
+    def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:
+        metadata = _bookmark_metadata(revision, initial_events_end)
+        return self._encoder.event("BOOKMARK", self._named(metadata))
+
+    def error(self, status: dict[str, Any]) -> bytes:
+        return self._encoder.event("ERROR", status)
 
 
 class TableEvents(_Events):

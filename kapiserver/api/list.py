@@ -17,12 +17,14 @@ from kapiserver.api.render import (
     list_metadata,
     output_of,
     partial_metadata,
+    require_writable,
     respond_bytes,
     respond_chunks,
 )
 from kapiserver.api.tables import TableWriter
 from kapiserver.errors import NotAcceptable
 from kapiserver.request import Response
+from kapiserver.resources.protobuf import Encoder
 from kapiserver.storage import ListPage, ListQuery
 from kapiserver.storage.object import Selection
 
@@ -81,13 +83,15 @@ def _query(call: Call, options: ListOptions) -> ListQuery:
 
 
 async def page_answer(call: Call, page: ListPage, output: Output) -> Response:
-    if output.convert == TABLE:
+    if output.convert == TABLE and output.encoder is None:
         return await _table_answer(call, page, output)
     if output.convert == METADATA:
         raise NotAcceptable(
             "you requested PartialObjectMetadata, but the requested object is a list "
             f"({call.scope.list_kind})"
         )
+    if output.encoder is not None:
+        return await _protobuf_answer(call, page, output, output.encoder)
     if is_metadata(output):
         return await _metadata_answer(call, page, output)
     if not is_plain(output):
@@ -117,6 +121,24 @@ async def _readable_answer(call: Call, page: ListPage, output: Output) -> Respon
             await trio.lowlevel.checkpoint()
     chunks.append(writer.end())
     return respond_chunks(chunks, output)
+
+
+async def _protobuf_answer(
+    call: Call, page: ListPage, output: Output, encoder: Encoder
+) -> Response:
+    """Objects or their metadata; Tables have no message and are refused."""
+    scope = call.scope
+    kind, api_version = scope.list_kind, scope.api_version
+    if output.convert:
+        kind, api_version = output.convert, f"meta.k8s.io/{output.meta_version}"
+    require_writable(encoder, api_version, kind)
+    body = encoder.body_of(api_version, METADATA if is_metadata(output) else scope.kind)
+    items: list[bytes] = []
+    for index, stored in enumerate(page.items, start=1):
+        items.append(body(stored.decoded() if is_metadata(output) else scope.decoded(stored)))
+        if index % DECODED_PER_CHECKPOINT == 0:
+            await trio.lowlevel.checkpoint()
+    return respond_chunks(encoder.list(api_version, kind, list_metadata(page), items), output)
 
 
 async def _table_answer(call: Call, page: ListPage, output: Output) -> Response:

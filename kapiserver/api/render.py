@@ -7,6 +7,7 @@ they are go through untouched; everything else is made here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -18,14 +19,18 @@ from kapiserver.api.negotiation import (
     METADATA_LIST,
     OBJECT,
     PLAIN,
+    PROTOBUF,
     YAML,
     Output,
     negotiate,
     wants_pretty,
 )
+from kapiserver.errors import NotAcceptable
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.pipeline.query import first
 from kapiserver.request import Response
+from kapiserver.resources.protobuf import Encoder, Unwritable
+from kapiserver.resources.protobuf.writing import Body
 from kapiserver.storage import ListPage
 
 # Items per piece of a big list: joined without holding up other requests.
@@ -34,6 +39,7 @@ ITEMS_PER_CHUNK = 250
 _HEADERS = {
     JSON: (b"content-type", b"application/json"),
     YAML: (b"content-type", b"application/yaml"),
+    PROTOBUF: (b"content-type", PROTOBUF.encode()),
 }
 
 
@@ -41,9 +47,14 @@ def output_of(context: RequestContext, *, convertible: bool = True) -> Output:
     """What the client accepts. Raises NotAcceptable."""
     request = context.request
     accept = request.header(b"accept") or b""
-    found = PLAIN if not accept else negotiate(accept, convertible=convertible)
+    encoder = context.encoder
+    found = PLAIN
+    if accept:
+        found = negotiate(accept, convertible=convertible, protobuf=encoder is not None)
+        if found.media_type == PROTOBUF:
+            return replace(found, pretty=False, encoder=encoder)
     if wants_pretty(first(context.query, "pretty"), request.header(b"user-agent")):
-        return Output(found.media_type, True, found.convert, found.meta_version)
+        return replace(found, pretty=True)
     return found
 
 
@@ -53,6 +64,9 @@ def is_plain(output: Output) -> bool:
 
 
 def encode(document: Any, output: Output) -> bytes:
+    if output.encoder is not None:
+        require_writable(output.encoder, document.get("apiVersion", "v1"), document["kind"])
+        return output.encoder.document(document)
     if output.media_type == YAML:
         return yaml_text.dump(document)
     if output.pretty:
@@ -60,13 +74,21 @@ def encode(document: Any, output: Output) -> bytes:
     return orjson.dumps(document)
 
 
+def require_writable(encoder: Encoder, api_version: str, kind: str) -> Body:
+    """How documents of a kind become messages; NotAcceptable if there is no such message."""
+    try:
+        return encoder.body_of(api_version, kind)
+    except Unwritable as error:
+        raise NotAcceptable(str(error)) from error
+
+
 def respond(document: Any, output: Output, status: int = 200) -> Response:
     return Response(status, [_HEADERS[output.media_type]], encode(document, output))
 
 
 def respond_bytes(body: bytes | Sequence[bytes], output: Output, status: int = 200) -> Response:
-    """Ready compact JSON; it is parsed again only for people and for YAML."""
-    if output.pretty or output.media_type == YAML:
+    """Ready compact JSON; it is parsed again only for people, for YAML and for protobuf."""
+    if output.pretty or output.media_type != JSON:
         joined = body if isinstance(body, bytes) else b"".join(body)
         return respond(orjson.loads(joined), output, status)
     return Response(status, [_HEADERS[JSON]], body, compressible=True)

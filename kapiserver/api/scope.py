@@ -17,9 +17,10 @@ from kapiserver.api.apply.types import FieldTypes
 from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object, ResourceDefinition, Version
 from kapiserver.resources.names import dns1123_subdomain
-from kapiserver.resources.protobuf import Message, Messages
+from kapiserver.resources.protobuf import Encoder, Message, Messages
 from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import Compiled, PatchNode, SchemaSet
+from kapiserver.resources.schema.complete import FILL, FINISH, OPEN, Mode
 from kapiserver.storage import ObjectStore, Storage, StorageSpec, StoredObject
 
 
@@ -34,6 +35,13 @@ def storage_resource(definition: ResourceDefinition) -> str:
     return f"{plural}.{group}" if group else plural
 
 
+Complete = Callable[[Object, Mode], None]
+
+
+def _unchanged(obj: Object, mode: Mode) -> None:
+    """For objects whose type is not known."""
+
+
 class Scope:
     """A served version of a resource."""
 
@@ -46,6 +54,7 @@ class Scope:
         messages: Messages,
         field_types: FieldTypes,
         registry: Registry,
+        complete: Complete,
     ) -> None:
         self.definition = definition
         self.version = version
@@ -68,6 +77,7 @@ class Scope:
         self.storage_api_version = group_version(stored_group, definition.storage_version)
         stored = definition.storage_version
         self._stored_schema = next(v.schema for v in definition.versions if v.name == stored)
+        self._complete = complete
         self._stored_head = _head(self.kind, self.storage_api_version)
         self._served_head = _head(self.kind, self.api_version)
         # stored in the shape of another group's resource: its schema is not ours
@@ -99,6 +109,10 @@ class Scope:
         if self._foreign:
             return []
         return self._schemas.validator(self._stored_schema).required(obj)
+
+    def fill(self, obj: Object) -> None:
+        """Add what an object in the stored version always has: structs and scalars (`complete`)."""
+        self._complete(obj, FILL)
 
     @property
     def patch_meta(self) -> PatchNode:
@@ -146,7 +160,9 @@ class Scope:
             return value
         if not self._converts and value.startswith(self._stored_head):
             return self._served_head + value[len(self._stored_head) :]
-        return orjson.dumps(self.decoded(stored))
+        obj = self.decoded(stored)
+        self.validator.complete(obj, FINISH)
+        return orjson.dumps(obj)
 
 
 def _head(kind: str, api_version: str) -> bytes:
@@ -162,6 +178,7 @@ class Scopes:
         self.storage = storage
         self.schemas = schemas
         self.messages = Messages(schemas)
+        self.encoder = Encoder(schemas)
         self.field_types = FieldTypes(schemas)
         self._scopes: dict[tuple[str, str, str], Scope] = {}
         self._generation = registry.generation
@@ -198,7 +215,14 @@ class Scopes:
 
     def open(self, definition: ResourceDefinition) -> ObjectStore:
         resource = storage_resource(definition)
-        spec = StorageSpec(resource, definition.namespaced, self._fields_of(resource))
+        complete = self._completion_of(resource)
+        spec = StorageSpec(
+            resource,
+            definition.namespaced,
+            self._fields_of(resource),
+            finish=lambda obj: complete(obj, FINISH),
+            opened=lambda obj: complete(obj, OPEN),
+        )
         return self.storage.open(spec)
 
     def _make(self, definition: ResourceDefinition, version: Version) -> Scope:
@@ -211,7 +235,23 @@ class Scopes:
             self.messages,
             self.field_types,
             self.registry,
+            self._completion_of(storage_resource(definition)),
         )
+
+    def _completion_of(self, resource: str) -> Complete:
+        """What Go always writes, in the version that is stored: maybe one of another group."""
+        plural, _, group = resource.partition(".")
+        definition = self.registry.resource(group, plural)
+        if definition is None:
+            return _unchanged
+        stored = definition.storage_version
+        schema = next(v.schema for v in definition.versions if v.name == stored)
+        schemas = self.schemas
+
+        def complete(obj: Object, mode: Mode) -> None:
+            schemas.validator(schema).complete(obj, mode)
+
+        return complete if schema in schemas else _unchanged
 
     def _fields_of(self, resource: str) -> Callable[[Object], Mapping[str, str]]:
         """The selectable fields of all definitions that are stored in one place."""

@@ -86,4 +86,4 @@ def make_dispatcher(
     paths = Paths(handlers, listed, waiting_paths)
     asking = replace(services, authorizer=authorizer)
     router = ResourceRouter(asking, verbs, connect_verbs(kubelets, authorizer))
-    return PipelineDispatcher(stages, router, paths)
+    return PipelineDispatcher(stages, router, paths, services.scopes.encoder)

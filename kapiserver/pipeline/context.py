@@ -12,6 +12,7 @@ from uuid import uuid4
 from kapiserver.pipeline.query import Query
 from kapiserver.pipeline.request_info import RequestInfo
 from kapiserver.request import Connection, Request, UserInfo
+from kapiserver.resources.protobuf import Encoder
 
 NOBODY = UserInfo("")
 
@@ -22,11 +23,21 @@ WARNINGS_LIMIT = 4096
 class RequestContext:
     """What the stages and the verbs know of a request."""
 
-    __slots__ = ("_warned", "audit_id", "info", "request", "started", "user", "warnings")
+    __slots__ = (
+        "_warned",
+        "audit_id",
+        "encoder",
+        "info",
+        "request",
+        "started",
+        "user",
+        "warnings",
+    )
 
-    def __init__(self, request: Request, info: RequestInfo) -> None:
+    def __init__(self, request: Request, info: RequestInfo, encoder: Encoder | None = None) -> None:
         self.request = request
         self.info = info
+        self.encoder = encoder  # of answers in protobuf; None: there are no such answers
         self.started = perf_counter()
         self.user = NOBODY
         self.audit_id = request.header(b"audit-id") or str(uuid4()).encode()

@@ -12,16 +12,18 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-import orjson
 import trio
 
+from kapiserver.api.negotiation import PLAIN, Output
 from kapiserver.api.paths import PathNotFound
+from kapiserver.api.render import output_of, respond
 from kapiserver.errors import ApiError, BadRequest, InternalError, Timeout
 from kapiserver.pipeline.context import RequestContext, warning_header
 from kapiserver.pipeline.query import first
 from kapiserver.pipeline.request_info import parse
 from kapiserver.pipeline.stage import Stage
 from kapiserver.request import Request, Response
+from kapiserver.resources.protobuf import Encoder
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,6 @@ _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:ms|[smh]))+")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?)(ms|[smh])")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-_JSON = (b"content-type", b"application/json")
 _PRIVATE = (b"cache-control", b"no-cache, private")
 
 
@@ -48,10 +49,17 @@ class Answerer(Protocol):
 
 
 class PipelineDispatcher:
-    """`stages` in the order in which a request passes them."""
+    """`stages` in the order in which a request passes them; `encoder` writes protobuf."""
 
-    def __init__(self, stages: Sequence[Stage], resources: Answerer, paths: Answerer) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        resources: Answerer,
+        paths: Answerer,
+        encoder: Encoder | None = None,
+    ) -> None:
         self._stages = tuple(stages)
+        self._encoder = encoder
         self._resources = resources
         self._paths = paths
 
@@ -62,7 +70,8 @@ class PipelineDispatcher:
         passed = 0
         response: Response | None = None
         try:
-            context = RequestContext(request, parse(request.method, request.path, request.query))
+            info = parse(request.method, request.path, request.query)
+            context = RequestContext(request, info, self._encoder)
             for stage in self._stages:
                 if not stage.check(context):
                     return None
@@ -72,7 +81,7 @@ class PipelineDispatcher:
             else:
                 response = self._paths.answer_now(context)
         except ApiError as error:
-            response = error_answer(error)
+            response = error_answer(error, context)
         except Exception:  # noqa: BLE001  a bug must cost one request, not the connection
             response = self._bug(request)
         finally:
@@ -85,14 +94,15 @@ class PipelineDispatcher:
         passed = 0
         response: Response | None = None
         try:
-            context = RequestContext(request, parse(request.method, request.path, request.query))
+            info = parse(request.method, request.path, request.query)
+            context = RequestContext(request, info, self._encoder)
             for stage in self._stages:
                 if not stage.check(context):
                     await stage.wait(context)
                 passed += 1
             response = await self._answer(context)
         except ApiError as error:
-            response = error_answer(error)
+            response = error_answer(error, context)
         except Exception:  # noqa: BLE001  a bug must cost one request, not the server
             response = self._bug(request)
         finally:
@@ -137,7 +147,8 @@ def _time_limit(context: RequestContext) -> float:
     return min(seconds, REQUEST_SECONDS) or REQUEST_SECONDS
 
 
-def error_answer(error: ApiError) -> Response:
+def error_answer(error: ApiError, context: RequestContext | None = None) -> Response:
+    """A Status, in the form that the client accepts, or in JSON if it accepts none."""
     headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
     if isinstance(error, PathNotFound):
         plain = (b"content-type", b"text/plain; charset=utf-8")
@@ -145,7 +156,18 @@ def error_answer(error: ApiError) -> Response:
         return Response(404, [plain, nosniff, *headers], b"404 page not found\n")
     if error.retry_after:
         headers.append((b"retry-after", str(error.retry_after).encode()))
-    return Response(error.code, [_JSON, *headers], orjson.dumps(error.status()))
+    response = respond(error.status(), _output(context), error.code)
+    response.headers.extend(headers)
+    return response
+
+
+def _output(context: RequestContext | None) -> Output:
+    if context is None:
+        return PLAIN
+    try:
+        return output_of(context, convertible=False)
+    except ApiError:
+        return PLAIN
 
 
 def _finished(context: RequestContext | None, response: Response) -> Response:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kapiserver.admission.chain import CREATE
 from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
 from kapiserver.api.call import Call
-from kapiserver.api.metadata import match_name, match_namespace, metadata_of, timestamp
+from kapiserver.api.metadata import match_namespace, metadata_of, timestamp
 from kapiserver.api.negotiation import body_media_type
 from kapiserver.api.options import write_options
 from kapiserver.api.render import respond_json
@@ -16,6 +17,8 @@ from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import not_supported, required
 
+_TARGETS = ("Node", "Minion", "")
+_TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 _DEFINITIONS = {
     "Binding": "io.k8s.api.core.v1.Binding",
     "Eviction": "io.k8s.api.policy.v1.Eviction",
@@ -25,7 +28,7 @@ _DEFINITIONS = {
 
 
 async def read_small_object(call: Call, kind: str) -> Object:
-    """The body of a subresource that has its own kind (Binding, Eviction)."""
+    """The body of a subresource that has its own kind (Binding, Eviction, Scale)."""
     request = call.context.request
     media_type = body_media_type(request.header(b"content-type"))
     message = call.services.scopes.messages.get(_DEFINITIONS[kind])
@@ -52,29 +55,37 @@ def success(code: int) -> dict[str, Any]:
 async def bind(call: Call) -> Response:
     options = write_options(call.context.query, "CreateOptions")
     binding = await read_small_object(call, "Binding")
-    match_name(binding["metadata"], call.name)
+    if binding["metadata"].get("name", "") != call.name:
+        raise BadRequest("name in URL does not match name in Binding object")
+    attributes = call.admission_attributes(CREATE, call.name, dry_run=options.dry_run, obj=binding)
+    await call.services.admission.mutate(attributes)
     target = binding.get("target") or {}
     causes = []
-    if target.get("kind", "Node") not in ("Node", "Minion", ""):
+    if target.get("kind", "") not in _TARGETS:
         causes.append(not_supported("target.kind", target["kind"], ("Node", "<empty>")))
     if not target.get("name"):
         causes.append(required("target.name"))
     if causes:
         raise Invalid.of("", "Binding", call.name, causes)
-    node = target["name"]
+    await call.services.admission.validate(attributes)
+    metadata, node = binding["metadata"], target["name"]
+    labels = {**_topology(call, target), **(metadata.get("labels") or {})}
 
     def assign(pod: Object) -> Object:
+        _check_preconditions(call, metadata, pod["metadata"])
         spec = pod.setdefault("spec", {})
         if "deletionTimestamp" in pod["metadata"]:
             raise _conflict(call, f"pod {call.name} is being deleted, cannot be assigned to a host")
         if spec.get("nodeName"):
             why = f'pod {call.name} is already assigned to node "{spec["nodeName"]}"'
             raise _conflict(call, why)
+        if spec.get("schedulingGates"):
+            raise _conflict(call, f"pod {call.name} has non-empty .spec.schedulingGates")
         spec["nodeName"] = node
         _note_scheduled(pod)
-        annotations = binding["metadata"].get("annotations")
-        if annotations:
-            pod["metadata"].setdefault("annotations", {}).update(annotations)
+        for field, added in (("annotations", metadata.get("annotations")), ("labels", labels)):
+            if added:
+                pod["metadata"].setdefault(field, {}).update(added)
         return pod
 
     try:
@@ -84,17 +95,47 @@ async def bind(call: Call) -> Response:
     return respond_json(success(201), call.context, 201)
 
 
+def _topology(call: Call, target: Object) -> dict[str, str]:
+    """The labels of a node that say where it is: its pods have them, too."""
+    if target.get("kind") != "Node":
+        return {}
+    node = call.services.scopes.stored("", "nodes").objects.get_now("", target["name"])
+    if node is None:
+        return {}
+    return {key: node.labels[key] for key in _TOPOLOGY if key in node.labels}
+
+
+def _check_preconditions(call: Call, wanted: Object, metadata: Object) -> None:
+    """A binding that names a uid or a resourceVersion is about that pod, in that state, only."""
+    for field, shown in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        given, known = wanted.get(field), metadata.get(field, "")
+        if given and given != known:
+            key = f"/registry/pods/{call.namespace}/{call.name}"
+            why = (
+                f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, "
+                f"AdditionalErrorMsg: Precondition failed: {shown} in precondition: {given}, "
+                f"{shown} in object meta: {known}"
+            )
+            raise Conflict.of("", "pods", call.name, why)
+
+
 def _note_scheduled(pod: Object) -> None:
-    conditions = pod.setdefault("status", {}).setdefault("conditions", [])
-    conditions[:] = [c for c in conditions if c.get("type") != "PodScheduled"]
-    conditions.append(
-        {
-            "type": "PodScheduled",
-            "status": "True",
-            "lastProbeTime": None,
-            "lastTransitionTime": timestamp(),
-        }
-    )
+    status = pod.setdefault("status", {})
+    status.pop("nominatedNodeName", None)
+    conditions = status.setdefault("conditions", [])
+    now: Object = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": timestamp(),
+    }
+    for position, condition in enumerate(conditions):
+        if condition.get("type") == now["type"]:
+            if condition.get("status") == now["status"]:
+                now["lastTransitionTime"] = condition.get("lastTransitionTime")
+            conditions[position] = now
+            return
+    conditions.append(now)
 
 
 def _conflict(call: Call, why: str) -> Conflict:

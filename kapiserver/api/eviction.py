@@ -1,80 +1,146 @@
-"""pods/eviction: a delete that disruption budgets may refuse."""
+"""pods/eviction: a delete that disruption budgets may refuse.
+
+In: an Eviction (policy/v1). Out: a Status. A budget that lets a pod go has one disruption less from
+then on, and remembers the pod (`disruptedPods`) until its controller has seen that it is gone. What
+may not happen: a pod removed on the ground of a state that it is not in any more; where the state
+was what spared it the budget, the delete is tied to the revision that was looked at.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from kapiserver.admission.chain import CREATE
 from kapiserver.api.binding import read_small_object, success
-from kapiserver.api.call import Call
+from kapiserver.api.budgets import charge, has_room_for_unhealthy, is_ready, still_processing
+from kapiserver.api.call import Call, internal_call
 from kapiserver.api.delete import delete_object
-from kapiserver.api.label_selector import LabelSelector, Requirement
-from kapiserver.api.options import delete_options, write_options
+from kapiserver.api.options import DeleteOptions, WriteOptions, delete_options, write_options
 from kapiserver.api.render import respond_json
-from kapiserver.errors import BadRequest, Cause, InternalError, TooManyRequests
-from kapiserver.request import Response
+from kapiserver.api.write import AbsentError, Update
+from kapiserver.errors import BadRequest, Conflict, NotFound
+from kapiserver.request import Response, UserInfo
 from kapiserver.resources.definition import Object
+from kapiserver.resources.validation.labels import is_empty, selects
 from kapiserver.storage import StoredObject
 from kapiserver.storage.object import Selection
 
+SERVER = UserInfo("system:apiserver", groups=("system:masters",))
+"""Who changes the budgets: whoever evicts needs no rights on them."""
+
+ATTEMPTS = 20
+"""To remove a pod that changes all the time."""
+
 _BUDGETS = ("policy", "poddisruptionbudgets")
-_SET_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
+_OVER = ("Succeeded", "Failed")
 
 
 async def evict(call: Call) -> Response:
     chosen = write_options(call.context.query, "CreateOptions")
     eviction = await read_small_object(call, "Eviction")
-    name = eviction["metadata"].setdefault("name", call.name)
-    if name != call.name:
+    if eviction["metadata"].get("name", "") != call.name:
         raise BadRequest("name in URL does not match name in Eviction object")
     options = delete_options({}, eviction.get("deleteOptions") or {})
     options.dry_run = options.dry_run or chosen.dry_run
-    pod = await call.scope.objects.get(call.namespace, call.name)
+    attributes = call.admission_attributes(CREATE, call.name, dry_run=options.dry_run, obj=eviction)
+    await call.services.admission.mutate(attributes)
+    await call.services.admission.validate(attributes)
+    pod = await _remove_unguarded(call, options)
     if pod is None:
-        raise call.not_found()
-    if not _is_done(pod.decoded()):
-        _check_budgets(call, pod)
+        return respond_json(success(201), call.context, 201)
+    budgets = _budgets_of(call, pod)
+    if len(budgets) > 1:
+        return respond_json(_several(), call.context, 201)
+    budget = budgets[0] if budgets else None
+    if budget is not None and not is_ready(pod.decoded()) and has_room_for_unhealthy(budget):
+        await _remove_unhealthy(call, options, pod, budget["metadata"]["name"])
+        return respond_json(success(201), call.context, 201)
+    if budget is not None:
+        await _charge(call, budget, dry_run=options.dry_run)
     await delete_object(call, call.name, options)
     return respond_json(success(201), call.context, 201)
 
 
-def _is_done(pod: Object) -> bool:
-    """Nothing is disrupted by taking away a pod that does not run."""
+async def _remove_unguarded(call: Call, options: DeleteOptions) -> StoredObject | None:
+    """Delete a pod that no budget counts. Else the pod, as it was read."""
+    attempts = ATTEMPTS
+    while True:
+        pod = await call.scope.objects.get(call.namespace, call.name)
+        if pod is None:
+            raise call.not_found()
+        state = pod.decoded()
+        over = _is_over(state)
+        if not over and state.get("status", {}).get("phase") != "Pending":
+            return pod
+        tied = options
+        if not over and options.resource_version is None:
+            tied = replace(options, resource_version=str(pod.revision))
+        try:
+            await delete_object(call, call.name, tied, known=pod)
+        except Conflict:
+            attempts -= 1
+            if options.resource_version is not None or not attempts:
+                raise
+        else:
+            return None
+
+
+def _is_over(pod: Object) -> bool:
     phase = pod.get("status", {}).get("phase")
-    return phase in ("Succeeded", "Failed", "Pending") or "deletionTimestamp" in pod["metadata"]
+    return phase in _OVER or "deletionTimestamp" in pod["metadata"]
 
 
-def _check_budgets(call: Call, pod: StoredObject) -> None:
-    budgets = call.services.scopes.stored(*_BUDGETS).objects
-    matching = [
-        budget
-        for stored in budgets.select(Selection(call.namespace))
-        if selects((budget := stored.decoded()).get("spec", {}).get("selector"), pod)
-    ]
-    if len(matching) > 1:
-        raise InternalError(
+async def _remove_unhealthy(
+    call: Call, options: DeleteOptions, pod: StoredObject, budget: str
+) -> None:
+    """Delete a pod that is not counted as healthy, unless it became so in the meantime."""
+    tied = options
+    if options.resource_version is None:
+        tied = replace(options, resource_version=str(pod.revision))
+    try:
+        await delete_object(call, call.name, tied)
+    except Conflict as conflict:
+        if options.resource_version is not None:
+            raise
+        raise still_processing(budget) from conflict
+
+
+def _budgets_of(call: Call, pod: StoredObject) -> list[Object]:
+    """The budgets that select the pod; one without a selector, or an empty one, selects nothing."""
+    found = []
+    for stored in call.services.scopes.stored(*_BUDGETS).objects.select(Selection(call.namespace)):
+        budget = stored.decoded()
+        selector = budget.get("spec", {}).get("selector") or {}
+        if not is_empty(selector) and selects(selector, dict(pod.labels)):
+            found.append(budget)
+    return found
+
+
+async def _charge(call: Call, budget: Object, *, dry_run: bool) -> None:
+    """Take a disruption from the budget, of its newest state. Raises what refuses it."""
+    scope = call.services.scopes.stored(*_BUDGETS)
+    name = budget["metadata"]["name"]
+    if dry_run:
+        charge(budget, call.name)
+        return
+    change = internal_call(call.services, scope, SERVER, "update", call.namespace, name, "status")
+    try:
+        await Update(change, name, WriteOptions(), lambda now: charge(now, call.name)).run()
+    except AbsentError:
+        raise NotFound.of(*_BUDGETS, name) from None
+
+
+def _several() -> dict[str, Any]:
+    """Upstream answers 201 with a Status that is a failure; clients go by the Status."""
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": (
             "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
             "not support."
-        )
-    if matching and matching[0].get("status", {}).get("disruptionsAllowed", 0) < 1:
-        name = matching[0]["metadata"]["name"]
-        raise TooManyRequests(
-            "Cannot evict pod as it would violate the pod's disruption budget.",
-            causes=[
-                Cause("DisruptionBudget", f"The disruption budget {name} does not allow it now.")
-            ],
-        )
-
-
-def selects(selector: dict[str, Any] | None, pod: StoredObject) -> bool:
-    """Whether a LabelSelector object matches; an absent one matches nothing, an empty one all."""
-    if selector is None:
-        return False
-    requirements = [
-        Requirement(key, "=", (value,))
-        for key, value in (selector.get("matchLabels") or {}).items()
-    ]
-    for expression in selector.get("matchExpressions") or []:
-        operator = _SET_OPERATORS[expression["operator"]]
-        values = tuple(sorted(expression.get("values") or ()))
-        requirements.append(Requirement(expression["key"], operator, values))
-    return LabelSelector(tuple(requirements))(pod.labels)
+        ),
+        "code": 500,
+    }

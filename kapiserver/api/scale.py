@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from kapiserver.api import metadata as meta
 from kapiserver.api.apply.verb import apply_scale, is_apply
 from kapiserver.api.binding import read_small_object
 from kapiserver.api.call import Call
+from kapiserver.api.go_text import kind_name
 from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.patch import parse_plain_patch
 from kapiserver.api.render import respond_json
 from kapiserver.api.write import AbsentError, Build, Update
-from kapiserver.errors import BadRequest, Invalid
+from kapiserver.errors import BadRequest, Conflict, Invalid, NotFound
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
-from kapiserver.resources.printing import format_selector
+from kapiserver.resources.names import dns1123_subdomain
+from kapiserver.resources.printing import selector_text
 
 _COPIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
@@ -38,7 +38,7 @@ async def scale(call: Call) -> Response:
         try:
             stored = await apply_scale(call)
         except AbsentError:
-            raise call.not_found() from None
+            raise _not_found(call) from None
         return respond_json(scale_of(stored.decoded()), call.context)
     options = write_options(call.context.query, "PatchOptions")
     apply = await parse_plain_patch(call, options)
@@ -49,43 +49,58 @@ async def _write(call: Call, options: WriteOptions, build: Build) -> Response:
     try:
         stored = await Update(call, call.name, options, build).run()
     except AbsentError:
-        raise call.not_found() from None
+        raise _not_found(call) from None
     return respond_json(scale_of(stored.decoded()), call.context)
 
 
+def _not_found(call: Call) -> NotFound:
+    return NotFound.of(call.scope.group, _resource(call), call.name)
+
+
+def _resource(call: Call) -> str:
+    return f"{call.scope.resource}/scale"
+
+
 def scale_of(obj: Object) -> dict[str, Any]:
+    """Zero replicas wanted are left out, as in Go; zero replicas that there are are not."""
     metadata, spec, status = obj["metadata"], obj.get("spec", {}), obj.get("status", {})
     selector = spec.get("selector")
     if selector is not None and not ("matchLabels" in selector or "matchExpressions" in selector):
         selector = {"matchLabels": selector}  # ReplicationController has a bare map
-    out: dict[str, Any] = {
+    wanted, text = spec.get("replicas"), selector_text(selector)
+    return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {field: metadata[field] for field in _COPIED if field in metadata},
-        "spec": {"replicas": spec.get("replicas", 0)},
-        "status": {"replicas": status.get("replicas", 0)},
+        "spec": {"replicas": wanted} if wanted else {},
+        "status": {"replicas": status.get("replicas", 0), **({"selector": text} if text else {})},
     }
-    if selector:
-        out["status"]["selector"] = format_selector(selector)
-    return out
 
 
 def _with_scale(call: Call, obj: Object, wanted: Any) -> Object:
     """The object with the replicas (and the resourceVersion, for the guard) of a Scale."""
-    if not isinstance(wanted, dict) or not isinstance(wanted.get("spec", {}), dict):
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("spec") or {}, dict):
         raise BadRequest("the object provided is unrecognized (must be of type Scale)")
-    replicas = wanted.get("spec", {}).get("replicas", 0)
-    if type(replicas) is not int:
+    replicas = (wanted.get("spec") or {}).get("replicas")
+    replicas = 0 if replicas is None else replicas
+    if type(replicas) is not int or not -(1 << 31) <= replicas < 1 << 31:
+        what = kind_name(replicas) + (f" {replicas}" if kind_name(replicas) == "number" else "")
         raise BadRequest(
             'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
-            f"{orjson.dumps(replicas).decode()} into Go struct field ScaleSpec.spec.replicas of "
-            "type int32"
+            f"{what} into Go struct field ScaleSpec.spec.replicas of type int32"
         )
-    if not 0 <= replicas < 1 << 31:
-        detail = "must be greater than or equal to 0"
-        cause = invalid("spec.replicas", replicas, detail)
-        raise Invalid.of("autoscaling", "Scale", call.name, [cause])
-    obj.setdefault("spec", {})["replicas"] = replicas
     metadata = wanted.get("metadata") or {}
+    placed = {"name": call.name, "namespace": call.namespace, **metadata}
+    causes = meta.check_metadata(placed, namespaced=True, name_rule=dns1123_subdomain)
+    if replicas < 0:
+        detail = "must be greater than or equal to 0"
+        causes.append(invalid("spec.replicas", replicas, detail))
+    if causes:
+        raise Invalid.of("autoscaling", "Scale", call.name, causes)
+    uid, known = metadata.get("uid"), obj["metadata"].get("uid", "")
+    if uid and uid != known:
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {known}"
+        raise Conflict.of(call.scope.group, _resource(call), call.name, why)
+    obj.setdefault("spec", {})["replicas"] = replicas
     obj["metadata"]["resourceVersion"] = metadata.get("resourceVersion", "")
     return obj

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import STATUS, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import forbidden, required
+from kapiserver.resources.pod_defaults import PLUGIN_DEFAULTS
 from kapiserver.resources.printing import (
     AGE,
     NAME,
@@ -20,15 +21,22 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
-from kapiserver.resources.strategies import (
-    drop_status,
-    in_order,
-    set_default,
-    unchanging,
-    with_status,
+from kapiserver.resources.strategies import set_default, split_status, with_status
+from kapiserver.resources.validation.claims import (
+    CLASS_ANNOTATION,
+    check_claim_spec,
+    check_claim_status,
+    check_claim_update,
+    claim_warnings,
+    copy_sources,
+    normalise_sources,
+)
+from kapiserver.resources.validation.persistent_volumes import (
+    check_volume,
+    check_volume_update,
+    volume_warnings,
 )
 
-CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _MODES = {
     "ReadWriteOnce": "RWO",
     "ReadOnlyMany": "ROX",
@@ -71,6 +79,11 @@ def _volume_defaults(obj: Object, context: WriteContext) -> None:
     if isinstance(claim, dict):
         set_default(claim, "kind", "PersistentVolumeClaim")
         set_default(claim, "apiVersion", "v1")
+    for kind, values in {**PLUGIN_DEFAULTS, "hostPath": {"type": ""}}.items():
+        source = spec.get(kind)
+        if isinstance(source, dict):
+            for field, value in values.items():
+                set_default(source, field, value)
 
 
 def _claim_defaults(obj: Object, context: WriteContext) -> None:
@@ -78,56 +91,80 @@ def _claim_defaults(obj: Object, context: WriteContext) -> None:
     set_default(spec, "volumeMode", "Filesystem")
 
 
-def _pending(obj: Object, context: WriteContext) -> None:
+def _prepare_volume(obj: Object, context: WriteContext) -> None:
+    obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": _now()}
+
+
+def _prepare_volume_update(obj: Object, context: WriteContext) -> None:
+    split_status(obj, context)
+    if context.old is None or context.subresource != "status":
+        return
+    # when the phase changed is written down here, unless the controller says it itself
+    status, before = obj.setdefault("status", {}), context.old.get("status") or {}
+    moment = status.get("lastPhaseTransitionTime")
+    if status.get("phase") != before.get("phase") and moment in (
+        None,
+        before.get("lastPhaseTransitionTime"),
+    ):
+        obj["status"] = {**status, "lastPhaseTransitionTime": _now()}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _prepare_claim(obj: Object, context: WriteContext) -> None:
     obj["status"] = {"phase": "Pending"}
+    normalise_sources(obj["spec"], None)
+
+
+def _prepare_claim_update(obj: Object, context: WriteContext) -> None:
+    split_status(obj, context)
+    if context.old is not None and context.subresource != "status":
+        normalise_sources(obj["spec"], context.old.get("spec") or {})
 
 
 def _validate_volume(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    found = [
-        required(f"spec.{field}")
-        for field in ("accessModes", "capacity")
-        if not spec.get(field) and not context.subresource
-    ]
+    found: list[Cause] = []
+    if context.subresource != "status":
+        check_volume(found, obj, context.old)
+    return found
+
+
+def _volume_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    if context.old is not None and context.subresource != "status":
+        check_volume_update(found, obj.get("spec") or {}, context.old.get("spec") or {})
     return found
 
 
 def _validate_claim(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
-    found = []
-    if not spec.get("accessModes"):
-        found.append(required("spec.accessModes", "at least 1 access mode is required"))
-    if not dig(spec, "resources", "requests", "storage"):
-        found.append(required("spec.resources[storage]"))
+    found: list[Cause] = []
+    if context.subresource == "status":
+        check_claim_status(found, obj)
+        return found
+    old = None if context.old is None else context.old.get("spec") or {}
+    check_claim_spec(found, obj.get("spec") or {}, "spec", old)
     return found
 
 
-# What may change after creation: growing, and what the binder fills in once.
-_CLAIM_MUTABLE = ("resources", "volumeAttributesClassName")
-_CLAIM_SET_ONCE = ("volumeName", "storageClassName")
-
-
-def _claim_spec_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
+def _claim_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
     old = context.old
-    if old is None or context.subresource:
-        return ()
-    before, after = dict(old.get("spec") or {}), dict(obj.get("spec") or {})
-    for field in _CLAIM_MUTABLE:
-        before.pop(field, None)
-        after.pop(field, None)
-    for field in _CLAIM_SET_ONCE:
-        if not before.get(field):
-            after.pop(field, None)
-            before.pop(field, None)
-    if before == after:
-        return ()
-    return [
-        forbidden(
-            "spec",
-            "spec is immutable after creation except resources.requests and "
-            "volumeAttributesClassName for bound claims",
-        )
-    ]
+    if old is not None and context.subresource != "status":
+        # what was stored before the two fields for a source were kept alike
+        spec = dict(old.get("spec") or {})
+        copy_sources(spec)
+        check_claim_update(found, obj, {**old, "spec": spec})
+    return found
+
+
+def _volume_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    return () if context.subresource == "status" else volume_warnings(obj)
+
+
+def _claim_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    return () if context.subresource == "status" else claim_warnings(obj)
 
 
 _VOLUME_MODE = column(
@@ -153,9 +190,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         fields={"name": text_at("metadata", "name")},
         strategy=with_status(
             defaults=_claim_defaults,
-            create=_pending,
+            create=_prepare_claim,
+            update=_prepare_claim_update,
             validate=_validate_claim,
-            validate_update=_claim_spec_stays,
+            validate_update=_claim_stays,
+            warnings=_claim_warnings,
+            complete=True,
             generation=False,
         ),
         columns=(
@@ -188,9 +228,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         fields={"name": text_at("metadata", "name")},
         strategy=with_status(
             defaults=_volume_defaults,
-            create=in_order(drop_status, _pending),
+            create=_prepare_volume,
+            update=_prepare_volume_update,
             validate=_validate_volume,
-            validate_update=unchanging("spec.volumeMode"),
+            validate_update=_volume_stays,
+            warnings=_volume_warnings,
+            complete=True,
             generation=False,
         ),
         columns=(

@@ -16,7 +16,7 @@ FILE_MODE = 0o644
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
-_PLUGIN_DEFAULTS: dict[str, Object] = {
+PLUGIN_DEFAULTS: dict[str, Object] = {
     "iscsi": {"iscsiInterface": "default"},
     "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
     "azureDisk": {
@@ -161,7 +161,7 @@ def _default_volume(volume: Object) -> None:
     image = volume.get("image")
     if isinstance(image, dict) and not image.get("pullPolicy"):
         image["pullPolicy"] = _pull_policy(image.get("reference") or "")
-    for name, values in _PLUGIN_DEFAULTS.items():
+    for name, values in PLUGIN_DEFAULTS.items():
         source = volume.get(name)
         if isinstance(source, dict):
             for field, value in values.items():

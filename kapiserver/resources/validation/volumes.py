@@ -99,7 +99,7 @@ def _check_empty_dir(found: Found, source: Object, path: str) -> None:
         found.append(forbidden(f"{path}.sizeLimit", detail))
 
 
-def _check_host_path(found: Found, source: Object, path: str) -> None:
+def check_host_path(found: Found, source: Object, path: str) -> None:
     where = source.get("path", "")
     if not where:
         found.append(required(f"{path}.path"))
@@ -153,7 +153,7 @@ def _check_image(found: Found, source: Object, path: str) -> None:
 # In the order in which kube-apiserver looks for them: the first one counts.
 _SOURCES = {
     "emptyDir": _check_empty_dir,
-    "hostPath": _check_host_path,
+    "hostPath": check_host_path,
     "secret": _check_secret,
     "persistentVolumeClaim": _check_claim,
     "downwardAPI": _check_downward,

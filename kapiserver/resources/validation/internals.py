@@ -1,0 +1,62 @@
+"""Values as messages show them where kube-apiserver prints a type of its own.
+
+Such types have no JSON names: their fields go by their Go names, in the order of the type, and what
+is absent is printed as its zero value. In: a decoded value and the shape of the type. Out: a value
+to put into a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Field(NamedTuple):
+    """`name` is what JSON calls it; a nested type has a shape."""
+
+    name: str
+    zero: Any = None
+    shape: Shape | None = None
+
+
+Shape = Mapping[str, Field]
+
+# A pointer to something that is absent, as messages print it.
+NIL = "null"
+
+
+def text(name: str) -> Field:
+    return Field(name, "")
+
+
+def integer(name: str) -> Field:
+    return Field(name, 0)
+
+
+def flag(name: str) -> Field:
+    return Field(name, False)
+
+
+def struct(name: str, shape: Shape) -> Field:
+    """Held by value: it is there even when JSON leaves it out."""
+    return Field(name, {}, shape)
+
+
+def nested(name: str, shape: Shape) -> Field:
+    """A pointer or a list: absent, it is null."""
+    return Field(name, None, shape)
+
+
+def internal(value: Any, shape: Shape) -> Any:
+    if isinstance(value, list):
+        return [internal(item, shape) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {go: _field(value, field) for go, field in shape.items()}
+
+
+def _field(value: Mapping[str, Any], field: Field) -> Any:
+    found = value.get(field.name)
+    if found is None:
+        found = field.zero
+    return found if field.shape is None else internal(found, field.shape)

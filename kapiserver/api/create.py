@@ -48,6 +48,7 @@ async def create_object(
     scope.to_storage(obj)
     if strategy.defaults is not None:
         strategy.defaults(obj, write)
+    scope.fill(obj)
     call.context.warn(meta.drop_duplicate_owners(metadata))
     name = metadata.get("name", "")
     attributes = call.admission_attributes(CREATE, name, dry_run=options.dry_run, obj=obj)

@@ -136,6 +136,7 @@ class Update:
         write = call.write_context(dry_run=self.options.dry_run, old=old)
         if strategy.defaults is not None:
             strategy.defaults(new, write)
+        scope.fill(new)
         call.context.warn(meta.drop_duplicate_owners(metadata))
         attributes = call.admission_attributes(
             UPDATE, self.name, dry_run=self.options.dry_run, obj=new, old=old

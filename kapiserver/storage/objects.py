@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,7 +13,7 @@ from kapiserver.storage.codec import Encoded, encode, restamp, strip_revision, u
 from kapiserver.storage.errors import GuardMoved, KeyExists, RevisionConflict, as_status
 from kapiserver.storage.keys import KeySpace
 from kapiserver.storage.listing import Lister, ListPage, ListQuery
-from kapiserver.storage.object import FieldsOf, Selection, StoredObject
+from kapiserver.storage.object import ObjectForm, Selection, StoredObject
 from kapiserver.storage.together import NOTHING, Together
 from kapiserver.storage.watch import FanOut, Watch, WatchQuery
 from raftstore.types import (
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 class ObjectStore:
     """One resource in the store. Made by `Storage.open`; the cache is loaded from then on."""
 
-    def __init__(self, storage: Storage, keys: KeySpace, fields_of: FieldsOf) -> None:
+    def __init__(self, storage: Storage, keys: KeySpace, form: ObjectForm) -> None:
         def all_fields(obj: dict[str, Any]) -> Mapping[str, str]:
             metadata = obj["metadata"]
-            fields = dict(fields_of(obj))
+            fields = dict(form.fields_of(obj))
             fields["metadata.name"] = metadata.get("name", "")
             if keys.namespaced:
                 fields["metadata.namespace"] = metadata.get("namespace", "")
@@ -43,7 +44,8 @@ class ObjectStore:
 
         self.storage = storage
         self.keys = keys
-        self.cache = ResourceCache(keys, all_fields)
+        self.cache = ResourceCache(keys, replace(form, fields_of=all_fields))
+        self._finish = form.finish
         self.fan_out = FanOut(self)
         self.watches: set[Watch] = set()
         self._lister = Lister(self)
@@ -124,6 +126,7 @@ class ObjectStore:
         compare = [Compare(key, "version", "=", 0), *together.compare]
         if unchanged is not None:
             compare.append(Compare(unchanged.key, "mod", "=", unchanged.revision))
+        self._finish(obj)
         encoded = encode(obj)
         lease = await self.storage.leases.lease_for(ttl) if ttl else 0
         with as_status():
@@ -154,6 +157,7 @@ class ObjectStore:
 
         A write that changes nothing is not written: `current` comes back with its revision.
         """
+        self._finish(obj)
         encoded = encode(obj)
         if not ttl and not together.ops and _same(current, encoded):
             return current
@@ -197,10 +201,11 @@ class ObjectStore:
     ) -> StoredObject:
         """What a dry run answers: the object as it would be stored, with a given revision. 0: of
         an object that does not exist, which has none."""
+        self._finish(obj)
         value = encode(obj).value
         value = restamp(value, revision) if revision else unstamped(value)
         key = self.keys.key(namespace, name)
-        return StoredObject(key, namespace, name, value, revision, revision, self.cache.fields_of)
+        return StoredObject(key, namespace, name, value, revision, revision, self.cache.form)
 
 
 def _same(current: StoredObject, encoded: Encoded) -> bool:

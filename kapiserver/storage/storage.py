@@ -11,7 +11,7 @@ from kapiserver.errors import Cause, Timeout
 from kapiserver.storage.errors import as_status
 from kapiserver.storage.keys import KeySpace, resource_of
 from kapiserver.storage.leases import LeasePool
-from kapiserver.storage.object import FieldsOf
+from kapiserver.storage.object import Change, FieldsOf, ObjectForm
 from kapiserver.storage.objects import ObjectStore
 from raftstore import Store
 from raftstore.types import Event
@@ -24,9 +24,13 @@ def _no_fields(_: dict[str, Any]) -> dict[str, str]:
     return {}
 
 
+def _as_it_is(_: dict[str, Any]) -> None:
+    """Objects without a type are stored as they come."""
+
+
 @dataclass(frozen=True, slots=True)
 class StorageSpec:
-    """Where a resource lives and what of it can be selected by field.
+    """Where a resource lives, what of it can be selected by field, and its form (`ObjectForm`).
 
     `resource` is `pods` or `deployments.apps`; two definitions that name the same one share it.
     """
@@ -34,6 +38,8 @@ class StorageSpec:
     resource: str
     namespaced: bool
     fields_of: FieldsOf = field(default=_no_fields)
+    finish: Change = field(default=_as_it_is)
+    opened: Change = field(default=_as_it_is)
 
 
 @dataclass(slots=True)
@@ -71,7 +77,9 @@ class Storage:
         found = self._stores.get(name)
         if found is None:
             keys = KeySpace(spec.resource, namespaced=spec.namespaced)
-            found = self._stores[name] = ObjectStore(self, keys, spec.fields_of)
+            found = self._stores[name] = ObjectStore(
+                self, keys, ObjectForm(spec.fields_of, spec.finish, spec.opened)
+            )
             found.load()
         return found
 

@@ -15,6 +15,7 @@ from kapiserver.resources.schema.required import missing_fields
 
 if TYPE_CHECKING:
     from kapiserver.errors import Cause
+    from kapiserver.resources.schema.complete import Completions, Mode
     from kapiserver.resources.schema.schemaset import SchemaSet
 
 OnUnknown = Literal["prune", "collect"]
@@ -36,31 +37,50 @@ CLEAN = Findings()
 class Compiled:
     """Made once per definition by `SchemaSet.validator`."""
 
-    __slots__ = ("_fast", "_schemas", "name")
+    __slots__ = ("_completions", "_fast", "_plain", "_schemas", "name")
 
-    def __init__(self, schemas: SchemaSet, checks: FastChecks, name: str) -> None:
+    def __init__(
+        self,
+        schemas: SchemaSet,
+        tidying: FastChecks,
+        plain: FastChecks,
+        completions: Completions,
+        name: str,
+    ) -> None:
         self.name = name
         self._schemas = schemas
-        self._fast = checks.definition(name)
+        self._fast = tidying.definition(name)
+        self._plain = plain
+        self._completions = completions
 
     def check(self, obj: Any, *, on_unknown: OnUnknown = "prune") -> Findings:
         """Bring the object to the schema, in place, and report.
 
         Unknown fields and nulls are dropped in either mode, as typed decoding does; "collect"
-        also says which fields. Quantities, times and base64 get their canonical form.
+        also says which fields. Quantities, times and base64 get their canonical form. So does
+        what is zero or empty: where Go would not write it, it is gone.
         """
         try:
             if self._fast(obj):
                 return CLEAN
             walk = Repair(self._schemas)
             walk.value(obj, self._schemas.node(self.name), "")
+            if not walk.error:
+                self._fast(obj)
         except RecursionError:  # only definitions that contain themselves can be nested so deep
             return Findings(TOO_DEEP)
         return Findings(walk.error, tuple(walk.unknown) if on_unknown == "collect" else ())
 
     def is_clean(self, obj: Any) -> bool:
-        """True when `check` would change nothing and report nothing."""
-        return self._fast(obj)
+        """True when there is nothing to report and nothing to bring into canonical form.
+
+        Changes nothing. Zero values are no fault, nulls are.
+        """
+        return self._plain.definition(self.name)(obj)
+
+    def complete(self, obj: dict[str, Any], mode: Mode) -> None:
+        """Add or take out what Go always writes, in place: see `complete`."""
+        self._completions.definition(self.name)(obj, mode)
 
     def required(self, obj: dict[str, Any]) -> list[Cause]:
         """`spec.selector: Required value`, for each required field that is absent or empty."""

@@ -1,13 +1,15 @@
-"""The quick question: is this object exactly as it would be stored, with nothing to report?
+"""The quick question: is this object as its types want it, with nothing to report?
 
-In: nodes. Out: functions of one value that answer True or False, without paths and without
-changing anything. Nearly every object passes, so this is what a write costs; for those that do
-not, `repair` walks again and says why. Functions are made once per definition.
+In: nodes. Out: functions of one value that answer True or False, without paths. Nearly every object
+passes, so this is what a write costs; for those that do not, `repair` walks again and says why.
+What Go leaves out when it is zero (`shapes`) is no fault: with `tidy` the functions take it out as
+they go, so that absent and zero are the same from there on; without, they change nothing.
+Functions are made once per definition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kapiserver.resources.schema.formats import (
@@ -18,6 +20,7 @@ from kapiserver.resources.schema.formats import (
     stored_quantity,
 )
 from kapiserver.resources.schema.nodes import JSON_SCHEMA_PROPS, Form, Node
+from kapiserver.resources.schema.shapes import Shape
 
 if TYPE_CHECKING:
     from kapiserver.resources.schema.schemaset import SchemaSet
@@ -26,14 +29,15 @@ Check = Callable[[Any], bool]
 # What a field may be: exactly this type, or whatever passes the function.
 Rule = type | Check
 
-_STRINGS = frozenset({str})
+_NIL = (Form.LIST, Form.MAP, Form.BYTES)
 
 
 class FastChecks:
     """Makes the rules of one schema set."""
 
-    def __init__(self, schemas: SchemaSet) -> None:
+    def __init__(self, schemas: SchemaSet, *, tidy: bool) -> None:
         self._schemas = schemas
+        self._tidy = tidy
         self._structs: dict[str, Check] = {}
 
     def definition(self, name: str) -> Check:
@@ -57,7 +61,11 @@ class FastChecks:
                 return _list(self._rule(node.item))
             case Form.STRUCT:
                 rules = {name: self._rule(field) for name, field in node.fields.items()}
-                return _open_struct(rules) if node.preserve else _struct(rules)
+                if node.preserve:
+                    return _open_struct(rules)
+                if self._tidy and any(f.shape is not Shape.KEPT for f in node.fields.values()):
+                    return _tidy_struct(rules, frozenset(_omitted(node)))
+                return _struct(rules)
             case Form.SCHEMA_OR_ARRAY:
                 one = self._reference(JSON_SCHEMA_PROPS)
                 return lambda value: one(value) or (type(value) is list and all(map(one, value)))
@@ -105,6 +113,45 @@ def _struct(rules: Mapping[str, Rule]) -> Check:
                 continue
             if rule is None or isinstance(rule, type) or not rule(below):
                 return False
+        return True
+
+    return check
+
+
+def _omitted(node: Node) -> Iterator[str]:
+    """The fields that mean the same when they are absent and when they are empty.
+
+    A list that is always written is one of them: empty or absent, it is null in the end.
+    """
+    for name, field in node.fields.items():
+        if field.shape is Shape.OMITTED or (field.shape is Shape.ALWAYS and field.form in _NIL):
+            yield name
+
+
+def _tidy_struct(rules: Mapping[str, Rule], omitted: frozenset[str]) -> Check:
+    """The check of a struct that exists in Go: nulls and zero values go, if that is all."""
+    find = rules.get
+
+    def check(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        gone: list[str] | None = None
+        for key, below in value.items():
+            rule = find(key)
+            if rule is not type(below) and (
+                rule is None or isinstance(rule, type) or not rule(below)
+            ):
+                if below is not None or rule is None:
+                    return False
+            elif below or key not in omitted:
+                continue
+            if gone is None:
+                gone = [key]
+            else:
+                gone.append(key)
+        if gone is not None:
+            for key in gone:
+                del value[key]
         return True
 
     return check

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from kapiserver.resources.schema.defaults import DECLARED
+from kapiserver.resources.schema.shapes import Shape, shapes_of
 
 
 class Form(Enum):
@@ -82,6 +83,7 @@ class Node:
         "preserve",
         "ref",
         "required",
+        "shape",
         "strategies",
     )
 
@@ -99,6 +101,7 @@ class Node:
         self.list_map_keys: tuple[str, ...] = ()
         self.map_type = ""
         self.default: Any = None
+        self.shape = Shape.KEPT  # of a field: what becomes of it when it is absent or zero
 
 
 def go_name(definition: str) -> str:
@@ -117,8 +120,11 @@ def build(name: str, schema: Mapping[str, Any]) -> Node:
         return Node(form, go_name(name))
     node = parse(schema)
     node.go_type = go_name(name)
+    shapes = shapes_of(name)
     for field, below in node.fields.items():
         below.default = DECLARED.get((name, field), below.default)
+        if shapes is not None:
+            below.shape = shapes.get(field, Shape.OMITTED)
     if node.form is Form.OBJECT:
         node.form = Form.STRUCT  # a definition without properties is an empty struct
     return node

@@ -276,6 +276,7 @@ _ZEROS: Mapping[Form, Callable[[], Any]] = {
     Form.STRUCT: dict,
     Form.OBJECT: dict,
     Form.STRING: str,
+    Form.BYTES: str,
     Form.BOOL: bool,
     Form.INT32: int,
     Form.INT64: int,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import orjson
 
 from kapiserver.resources.schema.compiled import Compiled
+from kapiserver.resources.schema.complete import Completions
 from kapiserver.resources.schema.fastcheck import FastChecks
 from kapiserver.resources.schema.nodes import Form, Node, build
 from kapiserver.resources.schema.openapi_forms import references, to_v3
@@ -27,7 +28,7 @@ class SchemaSet:
         self._file = definitions
         self._added: dict[str, dict[str, Any]] = {}
         self._nodes: dict[str, Node] = {}
-        self._checks = FastChecks(self)
+        self._forget_compiled()
         self._validators: dict[str, Compiled] = {}
         self._patch: dict[str, PatchNode] = {}
         self.unknown_field = FieldMeta(
@@ -90,9 +91,14 @@ class SchemaSet:
         self._added.pop(name, None)
         # Compiled validators hold on to what they refer to: all are made again, when needed.
         self._nodes.pop(name, None)
-        self._checks = FastChecks(self)
+        self._forget_compiled()
         self._validators.clear()
         self._patch.clear()
+
+    def _forget_compiled(self) -> None:
+        self._tidying = FastChecks(self, tidy=True)
+        self._plain = FastChecks(self, tidy=False)
+        self._completions = Completions(self)
 
     # --- parsed --------------------------------------------------------------------------
 
@@ -111,7 +117,9 @@ class SchemaSet:
     def validator(self, name: str) -> Compiled:
         found = self._validators.get(name)
         if found is None:
-            found = self._validators[name] = Compiled(self, self._checks, name)
+            found = self._validators[name] = Compiled(
+                self, self._tidying, self._plain, self._completions, name
+            )
         return found
 
     def patch_meta(self, name: str) -> PatchNode:

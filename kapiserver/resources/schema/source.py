@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from kapiserver.resources.schema.openapi_forms import references, to_v3
+from kapiserver.version import KUBERNETES_VERSION
 
-KUBERNETES_VERSION = "v1.37.0"
 FORMAT = 2  # of the cache file; also to be raised when `normalise` changes
 
 _MAGIC = b"kapischema"

@@ -1,280 +1,33 @@
-"""The settings of one node: one table for flags, config file and the reference page.
+"""The settings of one node, from flags and a config file.
 
-Names are kube-apiserver's where it has the setting and etcd's where etcd has it, so that what
-people know carries over. A config file (`--config FILE`, YAML) uses the same names without the
-dashes in front; a flag wins over the file.
+In: the table of settings, flags, and a config file (`--config FILE`, YAML) with the same names
+without the dashes in front; a flag wins over the file. Out: a `ServerConfig`, or ConfigError.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import ryaml
 
-from kapiserver.setting_values import (
-    Networks,
-    address,
-    boolean,
-    duration,
-    members,
-    names,
-    networks,
-    port,
-    port_range,
-    size,
-)
+from kapiserver.setting_table import OPTIONS, Option
+from kapiserver.setting_values import Networks, members, names, path_list
+
+# Settings that are text with several parts: not set means none of them.
+_LISTS = (members, names, path_list)
+
+LONGEST_TOKEN_SECONDS = 1 << 32
 
 
 class ConfigError(Exception):
     """A setting is unknown, unreadable or makes no sense; the text names the flag or the file."""
 
 
-class Option(NamedTuple):
-    """One setting. `default` is written as a user would write it; "" means not set."""
-
-    name: str
-    parse: Callable[[str], Any]
-    default: str
-    metavar: str
-    help: str
-    section: str
-
-
-OPTIONS: tuple[Option, ...] = (
-    Option("name", str, "node-1", "NAME", "The node's name in the cluster.", "Node"),
-    Option("data-dir", Path, "", "DIR", "Where the node keeps its log and snapshots.", "Node"),
-    Option("bind-address", str, "0.0.0.0", "IP", "The address to serve the API on.", "Serving"),
-    Option("secure-port", port, "6443", "PORT", "The port to serve the API on.", "Serving"),
-    Option(
-        "advertise-url", str, "", "URL", "The URL under which clients reach this node.", "Serving"
-    ),
-    Option("tls-cert-file", Path, "", "FILE", "The serving certificate (PEM).", "Serving"),
-    Option("tls-private-key-file", Path, "", "FILE", "The key of --tls-cert-file.", "Serving"),
-    Option(
-        "http2-max-streams-per-connection",
-        int,
-        "250",
-        "N",
-        "How many requests a client may have in flight on one HTTP/2 connection.",
-        "Serving",
-    ),
-    Option(
-        "max-resource-write-bytes",
-        size,
-        "3Mi",
-        "SIZE",
-        "The largest request body that is read.",
-        "Serving",
-    ),
-    Option(
-        "request-timeout",
-        duration,
-        "1m",
-        "DURATION",
-        "How long a request other than a watch may take.",
-        "Serving",
-    ),
-    Option(
-        "min-request-timeout",
-        duration,
-        "30m",
-        "DURATION",
-        "A watch without timeoutSeconds ends at random between this and twice this.",
-        "Serving",
-    ),
-    Option(
-        "shutdown-grace-period",
-        duration,
-        "10s",
-        "DURATION",
-        "How long requests in flight may take to finish after SIGTERM.",
-        "Serving",
-    ),
-    Option(
-        "client-ca-file",
-        Path,
-        "",
-        "FILE",
-        "Certificates signed by this CA authenticate: CN is the user, O are the groups.",
-        "Authentication",
-    ),
-    Option(
-        "token-auth-file",
-        Path,
-        "",
-        "FILE",
-        'Static bearer tokens, CSV: token,user,uid,"group1,group2".',
-        "Authentication",
-    ),
-    Option(
-        "anonymous-auth",
-        boolean,
-        "true",
-        "BOOL",
-        "Treat requests without credentials as system:anonymous (health and version only).",
-        "Authentication",
-    ),
-    Option(
-        "service-cluster-ip-range",
-        networks,
-        "10.96.0.0/16",
-        "CIDR[,CIDR]",
-        "Where services get their addresses from; with two, of both IP families, dual-stack.",
-        "Services",
-    ),
-    Option(
-        "service-node-port-range",
-        port_range,
-        "30000-32767",
-        "FIRST-LAST",
-        "The ports that services may open on every node.",
-        "Services",
-    ),
-    Option(
-        "kubelet-preferred-address-types",
-        names,
-        "Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP",
-        "TYPES",
-        "Which of a node's addresses to reach its kubelet at, best first.",
-        "Kubelets",
-    ),
-    Option(
-        "kubelet-client-certificate",
-        Path,
-        "",
-        "FILE",
-        "The certificate that kubelets know this server by (logs, exec, port-forward).",
-        "Kubelets",
-    ),
-    Option(
-        "kubelet-client-key",
-        Path,
-        "",
-        "FILE",
-        "The key of --kubelet-client-certificate.",
-        "Kubelets",
-    ),
-    Option(
-        "kubelet-certificate-authority",
-        Path,
-        "",
-        "FILE",
-        "The CA that signs kubelets' certificates. Without it they are not verified.",
-        "Kubelets",
-    ),
-    Option("event-ttl", duration, "1h", "DURATION", "How long Event objects are kept.", "Storage"),
-    Option(
-        "max-request-bytes", size, "1536Ki", "SIZE", "The largest write to the store.", "Storage"
-    ),
-    Option(
-        "quota-backend-bytes",
-        size,
-        "2Gi",
-        "SIZE",
-        "The database size at which only reads and deletes are accepted.",
-        "Storage",
-    ),
-    Option(
-        "auto-compaction-retention",
-        duration,
-        "5m",
-        "DURATION",
-        "How long history is kept for watches and paged lists to resume from.",
-        "Storage",
-    ),
-    Option(
-        "auto-compaction-max-revisions",
-        int,
-        "100000",
-        "N",
-        "How many revisions of history are kept at most.",
-        "Storage",
-    ),
-    Option(
-        "snapshot-count",
-        int,
-        "10000",
-        "N",
-        "How many log entries are written before a snapshot is made.",
-        "Storage",
-    ),
-    Option(
-        "listen-peer-address",
-        address,
-        "",
-        "HOST:PORT",
-        "Where the other nodes reach this one. Not needed for a cluster of one.",
-        "Cluster",
-    ),
-    Option(
-        "advertise-peer-address",
-        str,
-        "",
-        "HOST:PORT",
-        "The peer address that others are told, when it differs from --listen-peer-address.",
-        "Cluster",
-    ),
-    Option(
-        "initial-cluster",
-        members,
-        "",
-        "NAME=HOST:PORT,…",
-        "The members of a new cluster. Ignored once the node has data.",
-        "Cluster",
-    ),
-    Option(
-        "initial-cluster-token",
-        str,
-        "kapi",
-        "TEXT",
-        "The id of a new cluster; nodes with another id are refused.",
-        "Cluster",
-    ),
-    Option(
-        "initial-cluster-state",
-        str,
-        "new",
-        "new|existing",
-        "existing: this node joins a running cluster and waits to be added.",
-        "Cluster",
-    ),
-    Option("peer-cert-file", Path, "", "FILE", "The certificate for peer traffic.", "Cluster"),
-    Option("peer-key-file", Path, "", "FILE", "The key of --peer-cert-file.", "Cluster"),
-    Option(
-        "peer-trusted-ca-file", Path, "", "FILE", "The CA that signs peer certificates.", "Cluster"
-    ),
-    Option(
-        "cluster-ca-key-file",
-        Path,
-        "",
-        "FILE",
-        "The key of --peer-trusted-ca-file: with it, this node can let new nodes join.",
-        "Cluster",
-    ),
-    Option(
-        "heartbeat-interval",
-        duration,
-        "50ms",
-        "DURATION",
-        "How often the leader tells the others that it is there.",
-        "Cluster",
-    ),
-    Option(
-        "election-timeout",
-        duration,
-        "300ms",
-        "DURATION",
-        "How long a follower waits for the leader before it calls an election (up to twice this).",
-        "Cluster",
-    ),
-    Option("log-format", str, "text", "text|json", "How log lines look.", "Logging"),
-    Option("log-level", str, "info", "LEVEL", "debug, info, warning or error.", "Logging"),
-)
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
@@ -297,6 +50,13 @@ class ServerConfig:
     client_ca_file: Path | None
     token_auth_file: Path | None
     anonymous_auth: bool
+    service_account_signing_key_file: Path | None
+    service_account_key_file: tuple[Path, ...]
+    service_account_issuer: tuple[str, ...]
+    service_account_jwks_uri: str
+    api_audiences: tuple[str, ...]
+    service_account_max_token_expiration: float | None
+    service_account_extend_token_expiration: bool
     service_cluster_ip_range: Networks
     service_node_port_range: tuple[int, int]
     kubelet_preferred_address_types: tuple[str, ...]
@@ -326,7 +86,7 @@ class ServerConfig:
 
 def _parsed(option: Option, text: str, source: str) -> Any:
     if text == "":
-        return () if option.parse in (members, names) else "" if option.parse is str else None
+        return () if option.parse in _LISTS else "" if option.parse is str else None
     try:
         return option.parse(text)
     except ValueError as error:
@@ -344,6 +104,8 @@ def make_config(given: Mapping[str, str], *, base: Path | None = None) -> Server
         value = _parsed(option, text, f"--{option.name}")
         if isinstance(value, Path) and base is not None:
             value = base / value
+        elif option.parse is path_list and base is not None:
+            value = tuple(base / path for path in value)
         values[option.name.replace("-", "_")] = value
     if values["data_dir"] is None:
         raise ConfigError("--data-dir is not set: say where the node keeps its data")
@@ -362,7 +124,18 @@ def make_config(given: Mapping[str, str], *, base: Path | None = None) -> Server
         raise ConfigError(
             "--kubelet-client-certificate and --kubelet-client-key go together: set both"
         )
+    _check_tokens(config)
     return config
+
+
+def _check_tokens(config: ServerConfig) -> None:
+    longest = config.service_account_max_token_expiration
+    if longest is not None and not 3600 <= longest <= LONGEST_TOKEN_SECONDS:
+        raise ConfigError(
+            "--service-account-max-token-expiration must be between 1 hour and 2^32 seconds"
+        )
+    if config.service_account_signing_key_file is not None and not config.service_account_issuer:
+        raise ConfigError("--service-account-issuer is not set: tokens need somebody who made them")
 
 
 def read_config_file(path: Path) -> dict[str, str]:
@@ -418,8 +191,9 @@ def from_arguments(arguments: argparse.Namespace) -> ServerConfig:
     base = Path(os.path.abspath(path)).parent
     settings = read_config_file(path)
     for name in settings:
-        if _BY_NAME[name].parse is Path and settings[name] and name not in flags:
-            settings[name] = str(base / settings[name])
+        parse = _BY_NAME[name].parse
+        if parse in (Path, path_list) and settings[name] and name not in flags:
+            settings[name] = ",".join(str(base / path) for path in path_list(settings[name]))
     return make_config({**settings, **flags})
 
 
@@ -430,6 +204,8 @@ def required_files(config: ServerConfig) -> Sequence[tuple[str, Path]]:
         ("--tls-private-key-file", config.tls_private_key_file),
         ("--client-ca-file", config.client_ca_file),
         ("--token-auth-file", config.token_auth_file),
+        ("--service-account-signing-key-file", config.service_account_signing_key_file),
+        *(("--service-account-key-file", path) for path in config.service_account_key_file),
         ("--kubelet-client-certificate", config.kubelet_client_certificate),
         ("--kubelet-client-key", config.kubelet_client_key),
         ("--kubelet-certificate-authority", config.kubelet_certificate_authority),

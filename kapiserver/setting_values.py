@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -56,6 +57,11 @@ def address(text: str) -> tuple[str, int]:
 def names(text: str) -> tuple[str, ...]:
     """The parts of `a,b,c`."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def path_list(text: str) -> tuple[Path, ...]:
+    """The files of `a,b,c`."""
+    return tuple(Path(name) for name in names(text))
 
 
 def members(text: str) -> tuple[tuple[str, str], ...]:

@@ -10,38 +10,62 @@ from typing import Any
 
 from kapiserver.api.call import Call
 from kapiserver.api.decoding import read_object
-from kapiserver.api.metadata import timestamp
+from kapiserver.api.metadata import match_namespace, metadata_of, timestamp
 from kapiserver.api.options import write_options
 from kapiserver.api.render import respond_json
 from kapiserver.api.router import Verb
 from kapiserver.authz.authorizer import Attributes, Authorizer, Decision
-from kapiserver.errors import BadRequest
+from kapiserver.errors import BadRequest, Cause, Invalid
 from kapiserver.request import Response, UserInfo
 from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import invalid
 
 
 def review_verbs(authorizer: Authorizer) -> dict[str, Verb]:
     """By qualified resource name, for the router."""
 
     async def about_somebody(call: Call) -> Response:
-        review = await _read(call)
-        return _answer(call, authorizer, review, _subject(review.get("spec", {})))
+        review = await read_review(call)
+        spec = review.get("spec", {})
+        _refuse(call, [*_check_question(spec), *_check_subject(spec), *_check_metadata(review)])
+        return _answer(call, authorizer, review, _subject(spec))
 
     async def about_oneself(call: Call) -> Response:
-        return _answer(call, authorizer, await _read(call), call.context.user)
+        review = await read_review(call)
+        _refuse(call, [*_check_question(review.get("spec", {})), *_check_metadata(review)])
+        return _answer(call, authorizer, review, call.context.user)
 
     async def in_namespace(call: Call) -> Response:
-        review = await _read(call)
-        resource = review.get("spec", {}).get("resourceAttributes") or {}
-        if resource.get("namespace", "") != call.namespace:
-            raise BadRequest(
-                f'spec.resourceAttributes.namespace must match namespace: "{call.namespace}"'
-            )
-        return _answer(call, authorizer, review, _subject(review.get("spec", {})))
+        review = await read_review(call)
+        spec = review.get("spec", {})
+        _refuse(
+            call,
+            [
+                *_check_question(spec),
+                *_check_subject(spec),
+                *_check_metadata(review, "namespace"),
+                *_check_place(spec, call.namespace),
+            ],
+        )
+        return _answer(call, authorizer, review, _subject(spec))
+
+    async def rules_of_oneself(call: Call) -> Response:
+        review = await read_review(call)
+        namespace = review.get("spec", {}).get("namespace", "")
+        if not namespace:
+            raise BadRequest("no namespace on request")
+        rules = authorizer.rules_for(call.context.user, namespace)
+        status = {
+            "resourceRules": [rule.shown() for rule in rules.resources],
+            "nonResourceRules": [rule.shown() for rule in rules.paths],
+            "incomplete": rules.incomplete,
+        }
+        return respond_review(call, review, status)
 
     return {
         "subjectaccessreviews.authorization.k8s.io": about_somebody,
         "selfsubjectaccessreviews.authorization.k8s.io": about_oneself,
+        "selfsubjectrulesreviews.authorization.k8s.io": rules_of_oneself,
         "localsubjectaccessreviews.authorization.k8s.io": in_namespace,
         "selfsubjectreviews.authentication.k8s.io": who_am_i,
     }
@@ -49,19 +73,78 @@ def review_verbs(authorizer: Authorizer) -> dict[str, Verb]:
 
 async def who_am_i(call: Call) -> Response:
     """SelfSubjectReview: `kubectl auth whoami`."""
-    review = await _read(call)
-    user = call.context.user
-    info: dict[str, Any] = {"username": user.name, "groups": list(user.groups)}
+    review = await read_review(call)
+    metadata_of(review)["creationTimestamp"] = timestamp()
+    return respond_review(call, review, {"userInfo": user_info(call.context.user)})
+
+
+def user_info(user: UserInfo) -> dict[str, Any]:
+    """As authentication.k8s.io has it."""
+    info: dict[str, Any] = {"username": user.name}
     if user.uid:
         info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
     if user.extra:
         info["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return _respond(call, review, {"userInfo": info})
+    return info
 
 
-async def _read(call: Call) -> Object:
+async def read_review(call: Call) -> Object:
+    """The question in a request's body."""
     options = write_options(call.context.query, "CreateOptions")
-    return await read_object(call, options.field_validation)
+    review = await read_object(call, options.field_validation)
+    match_namespace(metadata_of(review), call.namespace)
+    return review
+
+
+def _refuse(call: Call, causes: list[Cause]) -> None:
+    """Raises Invalid if anything is wrong with the question."""
+    if causes:
+        raise Invalid.of(call.scope.group, call.scope.kind, "", causes)
+
+
+def _check_question(spec: dict[str, Any]) -> list[Cause]:
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if resource is not None and path is not None:
+        detail = "cannot be specified in combination with resourceAttributes"
+        return [invalid("spec.nonResourceAttributes", path, detail)]
+    if resource is None and path is None:
+        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        return [invalid("spec.resourceAttributes", None, detail)]
+    return []
+
+
+def _check_subject(spec: dict[str, Any]) -> list[Cause]:
+    if spec.get("user") or spec.get("groups"):
+        return []
+    return [invalid("spec.user", "", "at least one of user or group must be specified")]
+
+
+def _check_metadata(review: Object, allowed: str = "") -> list[Cause]:
+    """A question has no name, nor anything else that objects have."""
+    metadata = {
+        key: value
+        for key, value in metadata_of(review).items()
+        if value and key not in ("managedFields", allowed)
+    }
+    if not metadata:
+        return []
+    detail = f"must be empty except for {allowed}" if allowed else "must be empty"
+    return [invalid("metadata", metadata, detail)]
+
+
+def _check_place(spec: dict[str, Any], namespace: str) -> list[Cause]:
+    found = []
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if resource is not None and resource.get("namespace", "") != namespace:
+        field = "spec.resourceAttributes.namespace"
+        detail = "must match metadata.namespace"
+        found.append(invalid(field, resource.get("namespace", ""), detail))
+    if path is not None:
+        detail = "disallowed on this kind of request"
+        found.append(invalid("spec.nonResourceAttributes", path, detail))
+    return found
 
 
 def _subject(spec: dict[str, Any]) -> UserInfo:
@@ -73,15 +156,11 @@ def _subject(spec: dict[str, Any]) -> UserInfo:
 
 def _answer(call: Call, authorizer: Authorizer, review: Object, user: UserInfo) -> Response:
     spec = review.get("spec", {})
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (resource is None) == (path is None):
-        raise BadRequest(
-            "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        )
+    path = spec.get("nonResourceAttributes")
     if path is not None:
         asked = Attributes(user, path.get("verb", ""), False, path=path.get("path", ""))
     else:
-        assert resource is not None
+        resource = spec["resourceAttributes"]
         asked = Attributes(
             user,
             resource.get("verb", ""),
@@ -100,15 +179,15 @@ def _answer(call: Call, authorizer: Authorizer, review: Object, user: UserInfo) 
         status["denied"] = True
     if reason:
         status["reason"] = reason
-    return _respond(call, review, status)
+    return respond_review(call, review, status)
 
 
-def _respond(call: Call, review: Object, status: dict[str, Any]) -> Response:
-    metadata = {**(review.get("metadata") or {}), "creationTimestamp": timestamp()}
+def respond_review(call: Call, review: Object, status: dict[str, Any]) -> Response:
+    """The question with its answer."""
     body = {
         "kind": call.scope.kind,
         "apiVersion": call.scope.api_version,
-        "metadata": metadata,
+        "metadata": metadata_of(review),
         "spec": review.get("spec", {}),
         "status": status,
     }

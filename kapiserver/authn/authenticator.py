@@ -2,12 +2,14 @@
 
 Authenticators are asked in order. One that finds its kind of credential decides: it returns the
 user, or raises Unauthorized if the credential is wrong (a wrong credential never falls through to
-the next one, nor to anonymous). One that finds nothing returns None.
+the next one, nor to anonymous). One that finds nothing returns None. What a credential depends on
+may have changed elsewhere a moment ago: then the refusal is Unsettled, and is asked for once more
+when this node has caught up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,6 +21,14 @@ from kapiserver.request import AUTHENTICATED_CONNECTION, Request, UserInfo
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
 ANONYMOUS = UserInfo("system:anonymous", groups=(UNAUTHENTICATED,))
+
+
+class Unsettled(Unauthorized):
+    """A refusal by what this node knows; after `settle` has been awaited, ask once more."""
+
+    def __init__(self, settle: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.settle = settle
 
 
 class Authenticator(Protocol):
@@ -39,13 +49,27 @@ class Authentication(InstantStage):
         self._authenticators = tuple(authenticators)
 
     def check(self, context: RequestContext) -> bool:
+        try:
+            self._identify(context)
+        except Unsettled:
+            return False
+        return True
+
+    async def wait(self, context: RequestContext) -> None:
+        try:
+            self._identify(context)
+        except Unsettled as refusal:
+            await refusal.settle()
+            self._identify(context)
+
+    def _identify(self, context: RequestContext) -> None:
         for authenticator in self._authenticators:
             user = authenticator.authenticate(context.request)
             if user is not None:
                 context.user = user
                 if user is not ANONYMOUS:
                     context.connection.memo[AUTHENTICATED_CONNECTION] = True
-                return True
+                return
         raise Unauthorized()
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kapiserver.authn.authenticator import authenticated
-from kapiserver.errors import Unauthorized
-from kapiserver.request import Request, UserInfo
+from kapiserver.authn.bearer import Owner
+from kapiserver.request import UserInfo
 
 
 class TokenFileError(ValueError):
@@ -40,30 +40,22 @@ def read_tokens(lines: Iterable[str]) -> dict[str, UserInfo]:
 
 
 class StaticTokens:
-    """Authenticates `Authorization: Bearer …` against a fixed set of tokens."""
+    """A fixed set of tokens. `audiences`: what this server calls itself; none: anything will do."""
 
-    def __init__(self, users: dict[str, UserInfo]) -> None:
+    def __init__(self, users: dict[str, UserInfo], audiences: Sequence[str] = ()) -> None:
         self._key = secrets.token_bytes(32)  # so that nobody can aim at a bucket of the dictionary
         self._users = {self._digest(token.encode()): user for token, user in users.items()}
+        self._audiences = tuple(audiences)
 
     def _digest(self, token: bytes) -> bytes:
         return hashlib.blake2b(token, key=self._key).digest()
 
-    def authenticate(self, request: Request) -> UserInfo | None:
-        token = bearer_token(request)
-        if token is None:
-            return None
+    def authenticate_token(self, token: bytes, audiences: Sequence[str] | None) -> Owner | None:
+        """These tokens are for this server only: good where it is one of the audiences."""
         user = self._users.get(self._digest(token))
         if user is None:
-            raise Unauthorized()
-        return user
-
-
-def bearer_token(request: Request) -> bytes | None:
-    """The token of a Bearer header; None where there is no such header or it is empty."""
-    header = request.header(b"authorization")
-    if header is None:
-        return None
-    scheme, _, token = header.strip().partition(b" ")
-    token = token.strip()
-    return token if scheme.lower() == b"bearer" and token else None
+            return None
+        if audiences is None:
+            return Owner(user, self._audiences)
+        common = tuple(name for name in self._audiences if name in audiences)
+        return Owner(user, common) if common or not self._audiences else None

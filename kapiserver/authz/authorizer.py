@@ -1,7 +1,8 @@
 """May they? In: the attributes of a request. Out: a decision with a reason, never an exception.
 
 Authorizers are asked in order until one allows or denies; no opinion from all of them is a no. The
-stage turns a no into 403 with upstream's sentence. `Attributes` is what RBAC needs.
+stage turns a no into 403 with upstream's sentence. `Attributes` is what RBAC needs. Each can also
+say by which rules it decides for a user (`kubectl auth can-i --list`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from enum import Enum
 from typing import Protocol
 
 from kapiserver.api.go_text import quoted
+from kapiserver.authz.rules import PathRule, ResourceRule, Rules
 from kapiserver.errors import Forbidden, qualified
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.pipeline.stage import InstantStage
@@ -47,6 +49,8 @@ NO_OPINION: Verdict = (Decision.NO_OPINION, "")
 class Authorizer(Protocol):
     def authorize(self, attributes: Attributes) -> Verdict: ...
 
+    def rules_for(self, user: UserInfo, namespace: str) -> Rules: ...
+
 
 class AuthorizerChain:
     """The first opinion counts; the reasons of those without one are collected."""
@@ -64,6 +68,14 @@ class AuthorizerChain:
                 reasons.append(reason)
         return Decision.NO_OPINION, ", ".join(reasons)
 
+    def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        found = [authorizer.rules_for(user, namespace) for authorizer in self._authorizers]
+        return Rules(
+            tuple(rule for rules in found for rule in rules.resources),
+            tuple(rule for rules in found for rule in rules.paths),
+            any(rules.incomplete for rules in found),
+        )
+
 
 class PrivilegedGroup:
     """Members may do everything: system:masters."""
@@ -76,23 +88,36 @@ class PrivilegedGroup:
             return Decision.ALLOW, ""
         return NO_OPINION
 
+    def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        if self._group not in user.groups:
+            return Rules()
+        return Rules((ResourceRule(("*",), ("*",), ("*",)),), (PathRule(("*",), ("*",)),))
+
 
 class Paths:
     """Members of a group may GET some paths that are no resources. `/x/*` means all below."""
 
+    _VERBS = ("get",)
+
     def __init__(self, group: str, paths: Sequence[str]) -> None:
         self._group = group
+        self._paths = tuple(paths)
         self._exact = frozenset(path for path in paths if not path.endswith("*"))
         self._below = tuple(path[:-1] for path in paths if path.endswith("*"))
 
     def authorize(self, attributes: Attributes) -> Verdict:
-        if attributes.resource_request or attributes.verb not in ("get", "head"):
+        if attributes.resource_request or attributes.verb not in self._VERBS:
             return NO_OPINION
         if self._group not in attributes.user.groups:
             return NO_OPINION
         if attributes.path in self._exact or attributes.path.startswith(self._below):
             return Decision.ALLOW, ""
         return NO_OPINION
+
+    def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        if self._group not in user.groups:
+            return Rules()
+        return Rules((), (PathRule(self._VERBS, self._paths),))
 
 
 class Questions:
@@ -114,9 +139,25 @@ class Questions:
             return Decision.ALLOW, ""
         return NO_OPINION
 
+    def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        if "system:authenticated" not in user.groups:
+            return Rules()
+        return Rules(
+            tuple(
+                ResourceRule(("create",), (group,), (resource,))
+                for group, resource in sorted(self._RESOURCES)
+            )
+        )
+
 
 _HEALTH = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 _DISCOVERY = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*")
+_ISSUER = (
+    "/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/",
+    "/openid/v1/jwks",
+    "/openid/v1/jwks/",
+)
 
 
 def default_authorizers() -> list[Authorizer]:
@@ -125,6 +166,7 @@ def default_authorizers() -> list[Authorizer]:
         PrivilegedGroup(),
         Paths("system:unauthenticated", _HEALTH),  # system:public-info-viewer
         Paths("system:authenticated", (*_HEALTH, *_DISCOVERY)),  # and system:discovery
+        Paths("system:serviceaccounts", _ISSUER),  # system:service-account-issuer-discovery
         Questions(),
     ]
 

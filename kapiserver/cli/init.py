@@ -8,7 +8,7 @@ import secrets
 from kapiserver.cli import layout, snapshot
 from kapiserver.cli.command import Command
 from kapiserver.cli.machine import add_machine_flags, machine_of, write_machine
-from kapiserver.pki import Authority
+from kapiserver.pki import Authority, new_signing_key
 from raftstore import Member
 
 
@@ -30,7 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
         data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         snapshot.restore_data(backup, data, cluster_id, machine.name, members)
         print(f"restored revision {meta.revision}")
-    write_machine(machine, Authority.create(), cluster_id=cluster_id, joins=False)
+    write_machine(
+        machine, Authority.create(), new_signing_key(), cluster_id=cluster_id, joins=False
+    )
     print(f"{machine.name} is set up in {machine.directory}. Start it (or let systemd do it):\n")
     print(f"  kapiserver serve --config {machine.config_path}\n")
     print("Then make a token for the next machine:\n")

@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         authority = Authority.load(answer["ca_certificate"], answer["ca_key"])
     except (PkiError, KeyError) as error:
         raise CommandError(f"{arguments.peer} sent an unusable answer: {error!r}") from error
-    write_machine(machine, authority, cluster_id=answer["cluster_id"], joins=True)
+    token_key: bytes = answer.get("token_key", b"")  # members of older versions do not send it
+    write_machine(machine, authority, token_key, cluster_id=answer["cluster_id"], joins=True)
     print(f"{machine.name} is set up in {machine.directory}. Start it (or let systemd do it):\n")
     print(f"  kapiserver serve --config {machine.config_path}\n")
     print("It catches up as a learner and becomes a voting member by itself.")

@@ -1,7 +1,7 @@
 """The folder of a local cluster (`kapiserver up`): what lies where, and how it is made.
 
 DIR/cluster.json          nodes, ports, cluster id, format version
-DIR/pki/                  the CA and the admin's certificate
+DIR/pki/                  the CA, certificates of the admin and for kubelets, the tokens' key
 DIR/kubeconfig            contexts kapi, kapi-1, kapi-2, …
 DIR/node-1/config.yaml    the node's settings
 DIR/node-1/pki/           its serving and peer certificates
@@ -19,7 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kapiserver.cli.command import CommandError
-from kapiserver.pki import Authority, Context, PkiError, write_kubeconfig, write_private
+from kapiserver.pki import (
+    Authority,
+    Context,
+    PkiError,
+    new_signing_key,
+    write_kubeconfig,
+    write_private,
+)
 
 FORMAT = 1
 DEFAULT_DIRECTORY = "kapi-data"
@@ -34,6 +41,8 @@ SERVICE_NAMES = (
     "kubernetes.default.svc.cluster.local",
 )
 ADMIN = "kapi-admin"
+KUBELET_CLIENT = "kube-apiserver-kubelet-client"
+TOKEN_KEY = "sa.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,7 @@ def create(directory: Path, *, count: int, base_port: int) -> LocalCluster:
         authority.write(cluster.pki)
         admin = authority.client(ADMIN, ["system:masters"])
         admin.write(cluster.pki / "admin.crt", cluster.pki / "admin.key")
+        write_identity(cluster.pki, authority, new_signing_key())
         for node in nodes:
             _write_node(cluster, node, authority)
         write_kubeconfig(
@@ -193,6 +203,43 @@ def create(directory: Path, *, count: int, base_port: int) -> LocalCluster:
     except (OSError, PkiError) as error:
         raise CommandError(f"cannot write to {directory} (--data-dir): {error}") from error
     return cluster
+
+
+def complete(cluster: LocalCluster) -> None:
+    """Add what the folder of an earlier version lacks: the key of service account tokens, and the
+    certificate for kubelets. Nodes take them up when they start."""
+    if (cluster.pki / TOKEN_KEY).exists():
+        return
+    try:
+        for node in cluster.nodes:
+            text = node.config_path.read_text()
+            for name, value in identity_settings("../pki").items():
+                if f"{name}:" not in text:
+                    text += f"{name}: {json.dumps(value)}\n"
+            write_private(node.config_path, text.encode())
+        write_identity(cluster.pki, Authority.read(cluster.pki), new_signing_key())
+    except (OSError, PkiError) as error:
+        raise CommandError(f"cannot complete {cluster.directory} (--data-dir): {error}") from error
+
+
+def write_identity(pki: Path, authority: Authority, token_key: bytes) -> None:
+    """The certificate that kubelets know the nodes by and, last, the key of tokens (if any)."""
+    authority.client(KUBELET_CLIENT, ["system:masters"]).write(
+        pki / "apiserver-kubelet-client.crt", pki / "apiserver-kubelet-client.key"
+    )
+    if token_key:
+        write_private(pki / TOKEN_KEY, token_key)
+
+
+def identity_settings(pki: str, *, tokens: bool = True) -> dict[str, str]:
+    """The settings that name the files of `write_identity`."""
+    found = {
+        "kubelet-client-certificate": f"{pki}/apiserver-kubelet-client.crt",
+        "kubelet-client-key": f"{pki}/apiserver-kubelet-client.key",
+    }
+    if tokens:
+        found["service-account-signing-key-file"] = f"{pki}/{TOKEN_KEY}"
+    return found
 
 
 def save(cluster: LocalCluster) -> None:
@@ -233,6 +280,7 @@ def _write_node(cluster: LocalCluster, node: LocalNode, authority: Authority) ->
         "peer-key-file": "pki/peer.key",
         "peer-trusted-ca-file": "../pki/ca.crt",
         "cluster-ca-key-file": "../pki/ca.key",
+        **identity_settings("../pki"),
     }
     lines = [f"{name}: {json.dumps(value)}" for name, value in settings.items()]
     write_private(node.config_path, ("\n".join(lines) + "\n").encode())

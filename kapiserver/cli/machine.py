@@ -1,6 +1,6 @@
 """The folder of one node on a machine of its own (`kapiserver init` and `join`).
 
-DIR/config.yaml, DIR/kubeconfig, DIR/pki/ (CA, serving, peer and admin certificates), DIR/data/.
+DIR/config.yaml, DIR/kubeconfig, DIR/pki/ (CA, certificates, token key), DIR/data/.
 """
 
 from __future__ import annotations
@@ -104,8 +104,10 @@ def _local_address(towards: str) -> str:
         return address
 
 
-def write_machine(machine: Machine, authority: Authority, *, cluster_id: str, joins: bool) -> None:
-    """Certificates, kubeconfig and, last, the config of a node."""
+def write_machine(
+    machine: Machine, authority: Authority, token_key: bytes, *, cluster_id: str, joins: bool
+) -> None:
+    """Certificates, keys, kubeconfig and, last, the config of a node."""
     pki = machine.directory / "pki"
     hosts = [machine.address, "127.0.0.1", "::1", machine.name, *layout.SERVICE_NAMES]
     try:
@@ -117,6 +119,7 @@ def write_machine(machine: Machine, authority: Authority, *, cluster_id: str, jo
         )
         admin = authority.client(layout.ADMIN, ["system:masters"])
         admin.write(pki / "admin.crt", pki / "admin.key")
+        layout.write_identity(pki, authority, token_key)
         write_kubeconfig(
             machine.directory / "kubeconfig",
             [Context("kapi", machine.url)],
@@ -125,12 +128,14 @@ def write_machine(machine: Machine, authority: Authority, *, cluster_id: str, jo
             credentials=admin,
             current="kapi",
         )
-        write_private(machine.config_path, _settings(machine, cluster_id, joins=joins))
+        write_private(
+            machine.config_path, _settings(machine, cluster_id, joins=joins, tokens=bool(token_key))
+        )
     except (OSError, PkiError) as error:
         raise CommandError(f"cannot write to {machine.directory} (--data-dir): {error}") from error
 
 
-def _settings(machine: Machine, cluster_id: str, *, joins: bool) -> bytes:
+def _settings(machine: Machine, cluster_id: str, *, joins: bool, tokens: bool) -> bytes:
     any_address = "::" if ":" in machine.address else "0.0.0.0"
     settings = {
         "name": machine.name,
@@ -150,6 +155,7 @@ def _settings(machine: Machine, cluster_id: str, *, joins: bool) -> bytes:
         "peer-key-file": "pki/peer.key",
         "peer-trusted-ca-file": "pki/ca.crt",
         "cluster-ca-key-file": "pki/ca.key",
+        **layout.identity_settings("pki", tokens=tokens),
     }
     lines = [f"{name}: {json.dumps(value)}" for name, value in settings.items()]
     return ("\n".join(lines) + "\n").encode()

@@ -69,6 +69,7 @@ def _cluster(arguments: argparse.Namespace) -> layout.LocalCluster:
                 "out --port, or use another --data-dir",
                 exit_status=2,
             )
+        layout.complete(cluster)
         return cluster
     count = 3 if arguments.nodes is None else arguments.nodes
     base = layout.DEFAULT_PORT if arguments.port is None else arguments.port

@@ -22,10 +22,12 @@ PROMOTE_LAG = 1000  # log entries: a learner this close counts as caught up
 
 
 class JoinDesk:
-    """Answers join requests. `authority` is None on a node that does not have the CA's key."""
+    """Answers join requests. `authority` is None on a node that does not have the CA's key,
+    `token_key` (PEM) on one that makes no service account tokens."""
 
-    def __init__(self, authority: Authority | None) -> None:
+    def __init__(self, authority: Authority | None, token_key: bytes | None = None) -> None:
         self._authority = authority
+        self._token_key = token_key
         self._store: Store | None = None
 
     def open(self, store: Store) -> None:
@@ -55,6 +57,7 @@ class JoinDesk:
             "cluster_id": store.cluster_id,
             "ca_certificate": authority.certificate_pem,
             "ca_key": authority.key_pem,
+            "token_key": self._token_key or b"",
         }
 
     async def _add(self, store: Store, member: Member) -> None:

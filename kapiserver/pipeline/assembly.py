@@ -52,6 +52,7 @@ def make_dispatcher(
     audit_sinks: Sequence[Sink] = (),
     observers: Sequence[Stage] = (),
     virtual: Mapping[str, Verb] | None = None,
+    connect: Mapping[tuple[str, str], Verb] | None = None,
     more_paths: Mapping[str, PathHandler] | None = None,
     waiting_paths: Mapping[str, WaitingPathHandler] | None = None,
     kubelets: KubeletSettings = KubeletSettings(),  # noqa: B008  immutable
@@ -85,5 +86,6 @@ def make_dispatcher(
 
     paths = Paths(handlers, listed, waiting_paths)
     asking = replace(services, authorizer=authorizer)
-    router = ResourceRouter(asking, verbs, connect_verbs(kubelets, authorizer))
+    connected = {**connect_verbs(kubelets, authorizer), **(connect or {})}
+    router = ResourceRouter(asking, verbs, connected)
     return PipelineDispatcher(stages, router, paths, services.scopes.encoder)

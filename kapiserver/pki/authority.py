@@ -29,7 +29,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -72,7 +72,7 @@ class Authority:
         self._certificate = certificate
         self._key = key
         self.certificate_pem = certificate.public_bytes(serialization.Encoding.PEM)
-        self.key_pem = _key_pem(key)
+        self.key_pem = key_pem(key)
 
     @classmethod
     def create(cls, common_name: str = "kapiserver-ca") -> Authority:
@@ -164,7 +164,7 @@ class Authority:
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
-        return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
+        return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), key_pem(key))
 
 
 def _key_usage(*, ca: bool) -> x509.KeyUsage:

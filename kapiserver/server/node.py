@@ -22,6 +22,7 @@ from kapiserver.allocation.ranges import PortRange
 from kapiserver.allocation.repair import Repair
 from kapiserver.allocation.service_cidrs import ServiceCIDRController, ensure_default
 from kapiserver.api.call import Services
+from kapiserver.api.component_statuses import RESOURCE, component_checks, component_verb
 from kapiserver.api.health import Health
 from kapiserver.api.openapi import OpenAPI
 from kapiserver.api.paths import WaitingPathHandler
@@ -31,10 +32,11 @@ from kapiserver.cluster.admin import Admin, remove_unfinished_backups
 from kapiserver.cluster.announce import announce
 from kapiserver.cluster.joining import JoinDesk, promote_learners
 from kapiserver.config import ServerConfig
-from kapiserver.controllers.bootstrap import ensure_namespaces
+from kapiserver.controllers.bootstrap import NAMESPACES, ensure_namespaces
 from kapiserver.controllers.garbage_collector import GarbageCollector
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
+from kapiserver.controllers.service_accounts import ServiceAccountController
 from kapiserver.http import AddressInUse, BadCertificate, bind, serve
 from kapiserver.metrics import Metrics, RequestMetrics
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
@@ -44,6 +46,7 @@ from kapiserver.request import Response
 from kapiserver.resources.registry import builtin_registry
 from kapiserver.resources.schema import SchemaSet
 from kapiserver.server import amnesia, settings
+from kapiserver.server.identity import identity_of
 from kapiserver.server.settings import StartError
 from kapiserver.storage import Storage
 from raftstore import Store, open_store
@@ -79,7 +82,7 @@ async def run_node(
     settings.check_files(config)
     sockets = _bind(config)
     try:
-        join_desk = JoinDesk(settings.authority_of(config))
+        join_desk = JoinDesk(settings.authority_of(config), settings.token_key_of(config))
         store_config = settings.store_config(config, join_desk)
         amnesia.check(config.data_dir)
         try:
@@ -141,13 +144,21 @@ class Node:
         )
         requests = RequestMetrics()
         metrics = Metrics(requests, self.storage, self._store)
+        identity = identity_of(self._config, self.services.scopes)
+        components = component_verb(component_checks(self._leader_problem))
         return make_dispatcher(
             self.services,
-            authenticators=settings.authenticators(self._config),
+            authenticators=identity.authenticators,
             authorizer=AuthorizerChain(default_authorizers()),
             health=health,
             observers=[requests],
-            more_paths={"openapi": self._openapi_answer, "metrics": metrics.respond},
+            virtual={**identity.virtual, RESOURCE: components},
+            connect=identity.connect,
+            more_paths={
+                **identity.paths,
+                "openapi": self._openapi_answer,
+                "metrics": metrics.respond,
+            },
             waiting_paths={
                 "kapi": lambda context: admin.respond(context.request),
                 **more_paths(self.services),
@@ -201,6 +212,8 @@ class Node:
         """Wait for a leader, make what every cluster has, then start the controllers."""
         await self._until_current()
         await ensure_namespaces(self.services)
+        accounts = ServiceAccountController(self.services)
+        await accounts.ensure(NAMESPACES)
         await ensure_default(self.services, self._allocation.networks)
         kubernetes = KubernetesService(self.services, self._allocation, self._store, url)
         if self._store.is_leader:
@@ -215,6 +228,7 @@ class Node:
         task_status.started(url)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._leading, NamespaceController(self.services).run)
+            nursery.start_soon(self._leading, accounts.run)
             nursery.start_soon(self._leading, ServiceCIDRController(self.services).run)
             nursery.start_soon(self._leading, Repair(self._allocation.records).run)
             nursery.start_soon(self._leading, kubernetes.run)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from kapiserver.authn.authenticator import Anonymous, Authenticator
-from kapiserver.authn.tokens import StaticTokens, TokenFileError, read_tokens
-from kapiserver.authn.x509 import ClientCertificates
 from kapiserver.cluster.joining import JoinDesk
 from kapiserver.config import ServerConfig, required_files
 from kapiserver.http import FrontEndConfig
-from kapiserver.pki import Authority, PkiError
+from kapiserver.pki import Authority, PkiError, read_pem
 from kapiserver.proxying import KubeletSettings
 from raftstore import Member, StoreConfig
 from raftstore.raft import RaftConfig
@@ -109,6 +104,15 @@ def kubelet_settings(config: ServerConfig) -> KubeletSettings:
     )
 
 
+def token_key_of(config: ServerConfig) -> bytes | None:
+    """The key that signs service account tokens (PEM), for joining nodes to have the same."""
+    path = config.service_account_signing_key_file
+    try:
+        return None if path is None else read_pem(path)
+    except PkiError as error:
+        raise StartError(f"--service-account-signing-key-file: {error}") from error
+
+
 def authority_of(config: ServerConfig) -> Authority | None:
     """The CA that signs for joining nodes, where this node has its key."""
     if config.cluster_ca_key_file is None or config.peer_trusted_ca_file is None:
@@ -119,25 +123,3 @@ def authority_of(config: ServerConfig) -> Authority | None:
         )
     except (OSError, PkiError) as error:
         raise StartError(f"--cluster-ca-key-file: {error}") from error
-
-
-def authenticators(config: ServerConfig) -> list[Authenticator]:
-    """In the order in which they are asked."""
-    found: list[Authenticator] = []
-    if config.client_ca_file is not None:
-        try:
-            found.append(ClientCertificates(config.client_ca_file.read_bytes()))
-        except (OSError, ValueError) as error:
-            raise StartError(f"--client-ca-file: {config.client_ca_file}: {error}") from error
-    if config.token_auth_file is not None:
-        found.append(_tokens(config.token_auth_file))
-    if config.anonymous_auth:
-        found.append(Anonymous())
-    return found
-
-
-def _tokens(path: Path) -> StaticTokens:
-    try:
-        return StaticTokens(read_tokens(path.read_text().splitlines()))
-    except (OSError, TokenFileError, UnicodeDecodeError) as error:
-        raise StartError(f"--token-auth-file: {path}: {error}") from error

@@ -20,7 +20,14 @@ import trio
 
 from kapiserver import logs
 from kapiserver.config import ConfigError, ServerConfig, make_config
-from kapiserver.pki import Authority, Context, KeyPair, write_kubeconfig
+from kapiserver.pki import (
+    Authority,
+    Context,
+    KeyPair,
+    new_signing_key,
+    write_kubeconfig,
+    write_private,
+)
 from kapiserver.server import StartError, run_node
 from kapiserver.testing import files
 from kapiserver.testing.disk import UnsyncedDisk
@@ -43,6 +50,7 @@ def settings_in(directory: Path, given: Mapping[str, str]) -> ServerConfig:
             "tls-cert-file": str(directory / files.SERVER_CERTIFICATE),
             "tls-private-key-file": str(directory / files.SERVER_KEY),
             "client-ca-file": str(directory / files.CA),
+            "service-account-signing-key-file": str(directory / files.TOKEN_KEY),
             "shutdown-grace-period": GRACE,
             **given,
         }
@@ -50,13 +58,14 @@ def settings_in(directory: Path, given: Mapping[str, str]) -> ServerConfig:
 
 
 def make_certificates(directory: Path) -> tuple[Authority, KeyPair]:
-    """The CA, and the administrator's certificate."""
+    """The CA, and the administrator's certificate; the server's files lie in the folder."""
     authority = Authority.create()
     authority.write(directory)
     server = authority.server("kapiserver", [HOST, "localhost"])
     server.write(directory / files.SERVER_CERTIFICATE, directory / files.SERVER_KEY)
     admin = authority.client(ADMIN, ["system:masters"])
     admin.write(directory / files.ADMIN_CERTIFICATE, directory / files.ADMIN_KEY)
+    write_private(directory / files.TOKEN_KEY, new_signing_key())
     return authority, admin
 
 

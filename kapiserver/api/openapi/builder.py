@@ -19,7 +19,8 @@ from kapiserver.resources.definition import ResourceDefinition, Version
 from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import SchemaSet
 from kapiserver.resources.schema.openapi_forms import references
-from kapiserver.resources.schema.source import FORMAT, KUBERNETES_VERSION
+from kapiserver.resources.schema.source import FORMAT
+from kapiserver.version import KUBERNETES_VERSION
 
 RENDERING = 1  # to be raised when documents look different for the same resources
 

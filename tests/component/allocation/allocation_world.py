@@ -20,6 +20,7 @@ from kapiserver.allocation.service_cidrs import ServiceCIDRController, ensure_de
 from kapiserver.api.call import Services
 from kapiserver.api.health import Health
 from kapiserver.api.scope import Scopes
+from kapiserver.authn.bearer import BearerTokens
 from kapiserver.authn.tokens import StaticTokens, read_tokens
 from kapiserver.authz.authorizer import AuthorizerChain, default_authorizers
 from kapiserver.controllers.bootstrap import ensure_namespaces
@@ -76,7 +77,9 @@ class Node:
         self.services: Services = make_services(scopes, companions={"services": self.allocation})
         self.dispatcher: PipelineDispatcher = make_dispatcher(
             self.services,
-            authenticators=[StaticTokens(read_tokens(["t,admin,1,system:masters"]))],
+            authenticators=[
+                BearerTokens([StaticTokens(read_tokens(["t,admin,1,system:masters"]))])
+            ],
             authorizer=AuthorizerChain(default_authorizers()),
             health=Health(),
         )

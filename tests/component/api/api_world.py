@@ -11,19 +11,21 @@ import orjson
 import trio
 
 from kapiserver.api.call import Services
+from kapiserver.api.component_statuses import component_checks, component_verb
 from kapiserver.api.health import Health
 from kapiserver.api.scope import Scopes
-from kapiserver.authn.authenticator import Anonymous
-from kapiserver.authn.tokens import StaticTokens, read_tokens
 from kapiserver.authz.authorizer import AuthorizerChain, default_authorizers
+from kapiserver.config import ServerConfig, make_config
 from kapiserver.controllers.bootstrap import ensure_namespaces
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
+from kapiserver.pki import new_signing_key
 from kapiserver.request import Connection, Frame, Request, Response
 from kapiserver.resources.registry import builtin_registry
 from kapiserver.resources.schema import SchemaSet
+from kapiserver.server.identity import identity_of
 from kapiserver.storage import Storage
 from raftstore import StoreConfig, open_store
 from raftstore.raft.config import RaftConfig
@@ -217,6 +219,20 @@ def deployment(name: str, replicas: int = 1) -> dict[str, Any]:
     }
 
 
+def _identity_settings(directory: Path) -> ServerConfig:
+    """The tokens of `TOKENS`, and service account tokens."""
+    (directory / "tokens.csv").write_text("\n".join(TOKENS))
+    (directory / "sa.key").write_bytes(new_signing_key())
+    return make_config(
+        {
+            "data-dir": "data",
+            "token-auth-file": "tokens.csv",
+            "service-account-signing-key-file": "sa.key",
+        },
+        base=directory,
+    )
+
+
 @asynccontextmanager
 async def running(directory: Path) -> AsyncIterator[Api]:
     config = StoreConfig(
@@ -235,11 +251,18 @@ async def running(directory: Path) -> AsyncIterator[Api]:
         async def controller() -> None:
             await NamespaceController(services).run()
 
+        identity = identity_of(_identity_settings(directory), services.scopes)
         dispatcher = make_dispatcher(
             services,
-            authenticators=[StaticTokens(read_tokens(TOKENS)), Anonymous()],
+            authenticators=identity.authenticators,
             authorizer=AuthorizerChain(default_authorizers()),
             health=Health(),
+            virtual={
+                **identity.virtual,
+                "componentstatuses": component_verb(component_checks(lambda: "")),
+            },
+            connect=identity.connect,
+            more_paths=identity.paths,
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storage.run)

@@ -90,7 +90,13 @@ async def test_people_may_ask_what_they_may_do(api: Api) -> None:
     assert (await api.post(url, question)).json["status"] == {"allowed": True}
     path = {"spec": {"nonResourceAttributes": {"verb": "get", "path": "/healthz"}}}
     assert (await api.post(url, path, token="jane-token")).json["status"] == {"allowed": True}
-    assert (await api.post(url, {"spec": {}})).status == 400
+    nothing = await api.post(url, {"spec": {}})
+    assert nothing.status == 422
+    assert nothing.json["message"] == (
+        'SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: '
+        "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be "
+        "specified"
+    )
     assert (await api.post(url, question, token="")).status == 403
 
 
@@ -107,7 +113,17 @@ async def test_asking_about_others_is_for_those_who_may(api: Api) -> None:
     assert (await api.post(url, question, token="jane-token")).status == 403
     local = f"{REVIEWS}/namespaces/{{}}/localsubjectaccessreviews"
     assert (await api.post(local.format("default"), question)).status == 201
-    assert (await api.post(local.format("other"), question)).status == 400
+    elsewhere = await api.post(local.format("other"), question)
+    assert elsewhere.status == 422
+    assert elsewhere.json["details"]["causes"] == [
+        {
+            "reason": "FieldValueInvalid",
+            "message": 'Invalid value: "default": must match metadata.namespace',
+            "field": "spec.resourceAttributes.namespace",
+        }
+    ]
+    nobody = {"spec": {"nonResourceAttributes": {"verb": "get", "path": "/"}}}
+    assert "spec.user: Invalid value" in (await api.post(url, nobody)).json["message"]
 
 
 async def test_who_am_i(api: Api) -> None:

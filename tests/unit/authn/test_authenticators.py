@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import crypto
 
 from kapiserver.authn.authenticator import Anonymous, Authentication
+from kapiserver.authn.bearer import BearerTokens
 from kapiserver.authn.tokens import StaticTokens, TokenFileError, read_tokens
 from kapiserver.authn.x509 import ClientCertificates
 from kapiserver.errors import Unauthorized
@@ -169,7 +170,7 @@ def test_a_version_1_certificate_as_openssl_makes_them_is_fine() -> None:
 
 def test_tokens() -> None:
     users = read_tokens(['tok,jane,7,"dev,ops"', "", "other,bob,8"])
-    authenticator = StaticTokens(users)
+    authenticator = BearerTokens([StaticTokens(users)])
     user = authenticator.authenticate(request(authorization="Bearer tok"))
     assert user is not None
     assert (user.name, user.uid) == ("jane", "7")
@@ -190,7 +191,7 @@ def test_token_files_with_mistakes_say_where() -> None:
 
 
 def test_the_first_credential_decides() -> None:
-    stage = Authentication([StaticTokens(read_tokens(["tok,jane,7"])), Anonymous()])
+    stage = Authentication([BearerTokens([StaticTokens(read_tokens(["tok,jane,7"]))]), Anonymous()])
 
     def user(asked: Request) -> str:
         context = RequestContext(asked, parse("GET", "/"))
@@ -201,6 +202,6 @@ def test_the_first_credential_decides() -> None:
     assert user(request()) == "system:anonymous"
     with pytest.raises(Unauthorized):
         user(request(authorization="Bearer wrong"))
-    closed = Authentication([StaticTokens({})])
+    closed = Authentication([BearerTokens([StaticTokens({})])])
     with pytest.raises(Unauthorized):
         closed.check(RequestContext(request(), parse("GET", "/")))

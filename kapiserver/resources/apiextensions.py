@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid, required
+from kapiserver.resources.field_errors import shown
 from kapiserver.resources.printing import PLAIN, dig, items, text
-from kapiserver.resources.strategies import (
-    set_default,
-    split_status_and_metadata,
-    unchanging,
-    with_status,
+from kapiserver.resources.strategies import set_default, split_status, with_status
+from kapiserver.resources.validation.crd_formats import is_known
+from kapiserver.resources.validation.crd_spec import (
+    check_definition_status,
+    check_definition_update,
+    check_new_definition,
 )
+from kapiserver.resources.validation.crd_structural import all_schemas
 
 APIEXTENSIONS = Group(
     "apiextensions.k8s.io", "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions"
@@ -23,83 +26,83 @@ APIEXTENSIONS = Group(
 
 def _defaults(obj: Object, context: WriteContext) -> None:
     spec = obj.setdefault("spec", {})
-    names = spec.get("names")
-    if isinstance(names, dict) and text(names, "kind"):
-        set_default(names, "singular", text(names, "kind").lower())
-        set_default(names, "listKind", text(names, "kind") + "List")
-    conversion = spec.setdefault("conversion", {})
-    set_default(conversion, "strategy", "None")
-    service = dig(conversion, "webhook", "clientConfig", "service")
+    names = spec.setdefault("names", {})
+    kind = text(names, "kind")
+    if kind:
+        if not names.get("singular"):
+            names["singular"] = kind.lower()
+        if not names.get("listKind"):
+            names["listKind"] = f"{kind}List"
+    set_default(spec, "conversion", {"strategy": "None"})
+    service = dig(spec, "conversion", "webhook", "clientConfig", "service")
     if isinstance(service, dict):
         set_default(service, "port", 443)
 
 
+def _stored_version(obj: Object) -> list[str]:
+    """The version that objects are stored in: the first that says so."""
+    return [text(v, "name") for v in items(obj, "spec", "versions") if v.get("storage")][:1]
+
+
 def _prepare_for_create(obj: Object, context: WriteContext) -> None:
     """Versions that objects were stored in are remembered from the first one on."""
-    stored = [text(v, "name") for v in items(obj, "spec", "versions") if v.get("storage") is True]
     obj["status"] = {
         "conditions": [],
         "acceptedNames": {"plural": "", "kind": ""},
-        "storedVersions": stored,
+        "storedVersions": _stored_version(obj),
     }
 
 
 def _prepare_for_update(obj: Object, context: WriteContext) -> None:
-    split_status_and_metadata(obj, context)
+    split_status(obj, context)
     old = context.old
     if old is None or context.subresource == "status":
         return
-    stored = list(items(old, "status", "storedVersions"))
-    added = [
-        text(v, "name")
-        for v in items(obj, "spec", "versions")
-        if v.get("storage") is True and text(v, "name") not in stored
-    ]
+    known = items(old, "status", "storedVersions")
+    added = [name for name in _stored_version(obj) if name not in known]
     if added:
-        obj["status"] = {**(old.get("status") or {}), "storedVersions": stored + added}
+        obj["status"] = {**(old.get("status") or {}), "storedVersions": known + added}
 
 
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
     found: list[Cause] = []
-    group, plural = text(spec, "group"), text(spec, "names", "plural")
-    name = text(obj, "metadata", "name")
-    if not group:
-        found.append(required("spec.group"))
-    expected = f"{plural}.{group}"
-    if name and name != expected:
-        found.append(invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
-    for field in ("plural", "kind"):
-        if not text(spec, "names", field):
-            found.append(required(f"spec.names.{field}"))
-    versions = items(spec, "versions")
-    if sum(version.get("storage") is True for version in versions) != 1:
-        found.append(
-            invalid(
-                "spec.versions", versions, "must have exactly one version marked as storage version"
-            )
-        )
-    found.extend(
-        required(f"spec.versions[{position}].schema.openAPIV3Schema", "schemas are required")
-        for position, version in enumerate(versions)
-        if not dig(version, "schema", "openAPIV3Schema")
-    )
+    if context.old is None:
+        check_new_definition(found, obj)
+    elif context.subresource == "status":
+        check_definition_status(found, obj)
+    else:
+        check_definition_update(found, obj, context.old)
     return found
 
 
-_STAYS = unchanging("spec.group", "spec.names.plural")
-_STAYS_ONCE_SERVED = unchanging("spec.names.kind", "spec.scope")
+def _unknown_formats(obj: Any) -> dict[str, None]:
+    return {
+        schema["format"]: None
+        for version in items(obj, "spec", "versions")
+        for schema in all_schemas(dig(version, "schema", "openAPIV3Schema"))
+        if schema.get("type") == "string" and not is_known(schema.get("format") or "uri")
+    }
 
 
-def _validate_update(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    found = [*_STAYS(obj, context)]
-    if any(
-        condition.get("type") == "Established" and condition.get("status") == "True"
-        for condition in items(context.old, "status", "conditions")
-    ):
-        found.extend(_STAYS_ONCE_SERVED(obj, context))
-    return found
+def _warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    """Formats of strings that nobody looks at; those of the old object were told of before."""
+    if context.subresource == "status":
+        return ()
+    known = _unknown_formats(context.old)
+    return [
+        f"unrecognized format {shown(name)}" for name in _unknown_formats(obj) if name not in known
+    ]
 
+
+_STRATEGY = with_status(
+    defaults=_defaults,
+    create=_prepare_for_create,
+    update=_prepare_for_update,
+    validate=_validate,
+    warnings=_warnings,
+    unconditional_update=False,
+    complete=True,
+)
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     APIEXTENSIONS.resource(
@@ -109,14 +112,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("crd", "crds"),
         categories=("api-extensions",),
         subresources=(STATUS,),
-        strategy=with_status(
-            defaults=_defaults,
-            create=_prepare_for_create,
-            update=_prepare_for_update,
-            validate=_validate,
-            validate_update=_validate_update,
-            unconditional_update=False,
-        ),
+        strategy=_STRATEGY,
         columns=PLAIN,
     ),
 )

@@ -1,0 +1,104 @@
+"""How a webhook is reached: a URL or a service, and the authorities that sign its certificate."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from cryptography import x509
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import invalid, required
+from kapiserver.resources.names import dns1123_subdomain
+from kapiserver.resources.validation.formats import Found, in_range
+from kapiserver.resources.validation.go_urls import UrlError, parse_url
+
+ONE_ADDRESS = "exactly one of url or service is required"
+
+_FORM = "; desired format: https://host[/path]"
+_BLOCK = re.compile(rb"-----BEGIN ([^\r\n]+)-----\r?\n.*?-----END \1-----", re.DOTALL)
+_BUNDLE = "unable to load root certificates: "
+
+
+def check_webhook_url(found: Found, url: str, path: str) -> None:
+    try:
+        parsed = parse_url(url)
+    except UrlError as error:
+        found.append(required(path, f"url must be a valid URL: {error}{_FORM}"))
+        return
+    if parsed.scheme != "https":
+        detail = f"'https' is the only allowed URL scheme{_FORM}"
+        found.append(invalid(path, parsed.scheme, detail))
+    if not parsed.host:
+        found.append(invalid(path, "", f"host must be provided{_FORM}"))
+    if parsed.user is not None:
+        detail = "user information is not permitted in the URL"
+        found.append(invalid(path, parsed.user, detail))
+    if parsed.fragment:
+        found.append(invalid(path, parsed.fragment, "fragments are not permitted in the URL"))
+    if parsed.query:
+        found.append(invalid(path, parsed.query, "query parameters are not permitted in the URL"))
+
+
+def check_webhook_service(
+    found: Found, service: Object, path: str, *, swapped: bool = False
+) -> None:
+    """`swapped`: a custom resource definition reports a missing name as a missing namespace and
+    the other way round, and clients see what kube-apiserver says."""
+    name, namespace = service.get("name"), service.get("namespace")
+    if swapped:
+        name, namespace = namespace, name
+    if not name:
+        found.append(required(f"{path}.name", "service name is required"))
+    if not namespace:
+        found.append(required(f"{path}.namespace", "service namespace is required"))
+    port = service.get("port", 0)
+    if not 1 <= port <= 65535:
+        found.append(invalid(f"{path}.port", port, f"port is not valid: {in_range(1, 65535)}"))
+    _check_path(found, service.get("path") or "", f"{path}.path")
+
+
+def _check_path(found: Found, text: str, path: str) -> None:
+    if text in ("", "/"):
+        return
+    if text == "//":
+        found.append(invalid(path, text, "segment[0] may not be empty"))
+        return
+    if not text.startswith("/"):
+        found.append(invalid(path, text, "must start with a '/'"))
+    for position, step in enumerate(text[1:].removesuffix("/").split("/")):
+        if not step:
+            found.append(invalid(path, text, f"segment[{position}] may not be empty"))
+            continue
+        for problem in dns1123_subdomain(step):
+            found.append(invalid(path, text, f"segment[{position}]: {problem}"))
+
+
+def bundle_problem(bundle: str) -> str:
+    """What is wrong with a PEM bundle in base64; nothing when one certificate in it is good."""
+    try:
+        data = base64.b64decode(bundle)
+    except (binascii.Error, ValueError):
+        data = b""
+    first = ""
+    blocks = list(_BLOCK.finditer(data))
+    for block in blocks:
+        if block.group(1) != b"CERTIFICATE":
+            continue
+        try:
+            x509.load_pem_x509_certificate(block.group())
+        except ValueError as error:
+            first = first or f"failed to parse certificate: {error}"
+        else:
+            return ""
+    if first:
+        return _BUNDLE + first
+    if not blocks:
+        return f"{_BUNDLE}unable to parse bytes as PEM block"
+    return f"{_BUNDLE}no valid certificate authority data seen"
+
+
+def check_bundle(found: Found, bundle: str, path: str) -> None:
+    if problem := bundle_problem(bundle):
+        found.append(invalid(path, bundle, problem))

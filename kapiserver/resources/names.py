@@ -7,12 +7,12 @@ caller, which masks the trailing dash first (`masked_prefix`).
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = _LABEL + r"(\." + _LABEL + ")*"
+_WILDCARD = r"\*\." + _SUBDOMAIN
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 
 LABEL_MAX = 63
@@ -20,6 +20,7 @@ SUBDOMAIN_MAX = 253
 
 _label = re.compile(_LABEL)
 _subdomain = re.compile(_SUBDOMAIN)
+_wildcard = re.compile(_WILDCARD)
 _label_1035 = re.compile(_LABEL_1035)
 
 NameRule = Callable[[str], list[str]]
@@ -48,6 +49,24 @@ def dns1123_subdomain(name: str) -> list[str]:
                 "characters, '-' or '.', and must start and end with an alphanumeric character",
                 _SUBDOMAIN,
                 "example.com",
+            )
+        )
+    return problems
+
+
+def wildcard_subdomain(name: str) -> list[str]:
+    """`*.` before a subdomain: what ingresses and certificates are for."""
+    problems = []
+    if len(name) > SUBDOMAIN_MAX:
+        problems.append(max_length(SUBDOMAIN_MAX))
+    if not _wildcard.fullmatch(name):
+        problems.append(
+            regex_problem(
+                "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
+                "subdomain, which must consist of lower case alphanumeric characters, '-' or '.' "
+                "and end with an alphanumeric character",
+                _WILDCARD,
+                "*.example.com",
             )
         )
     return problems
@@ -96,26 +115,6 @@ def path_segment(name: str) -> list[str]:
     if name in (".", ".."):
         return [f"may not be '{name}'"]
     return [f"may not contain '{mark}'" for mark in ("/", "%") if mark in name]
-
-
-def csi_driver(name: str) -> list[str]:
-    problems = []
-    if len(name) > LABEL_MAX:
-        problems.append(max_length(LABEL_MAX))
-    # Driver names may have upper case letters; the rule is about the form of the labels.
-    problems.extend(dns1123_subdomain(name.lower()))
-    return problems
-
-
-def ip_address(name: str) -> list[str]:
-    """IPAddress objects are named after the address in its canonical form."""
-    try:
-        parsed = ipaddress.ip_address(name)
-    except ValueError:
-        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
-    if str(parsed) != name:
-        return ["must be an IP address in canonical form"]
-    return []
 
 
 def signer_scoped(name: str) -> list[str]:

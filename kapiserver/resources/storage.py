@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import forbidden, immutable, required
-from kapiserver.resources.names import csi_driver
+from kapiserver.resources.field_errors import immutable
 from kapiserver.resources.printing import (
     AGE,
     NAME,
@@ -28,9 +27,24 @@ from kapiserver.resources.printing import (
 from kapiserver.resources.strategies import (
     set_default,
     split_status_and_metadata,
-    unchanging,
     with_status,
     without_status,
+)
+from kapiserver.resources.validation.csi import (
+    check_attachment,
+    check_capacity,
+    check_csi_driver,
+    check_csi_node,
+)
+from kapiserver.resources.validation.internals import Field, Shape, internal, struct
+from kapiserver.resources.validation.internals import text as text_field
+from kapiserver.resources.validation.node_labels import selector_warnings
+from kapiserver.resources.validation.same import same
+from kapiserver.resources.validation.storage_classes import (
+    check_attributes_class,
+    check_stays,
+    check_storage_class,
+    storage_class_warnings,
 )
 
 STORAGE = Group("storage.k8s.io", "io.k8s.api.storage")
@@ -58,32 +72,75 @@ def _driver_defaults(obj: Object, context: WriteContext) -> None:
 
 
 def _validate_class(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    return () if obj.get("provisioner") else [required("provisioner")]
-
-
-def _class_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_storage_class(found, obj)
     old = context.old
-    if old is None:
-        return ()
-    found = [
-        forbidden(field, f"updates to {field} are forbidden.")
-        for field in ("parameters", "provisioner", "reclaimPolicy")
-        if (obj.get(field) or "") != (old.get(field) or "")
-    ]
-    if obj.get("volumeBindingMode") != old.get("volumeBindingMode"):
-        found.append(immutable("volumeBindingMode", obj.get("volumeBindingMode")))
+    if old is not None:
+        check_stays(found, obj, old, "parameters", "provisioner", "reclaimPolicy")
+        mode = obj.get("volumeBindingMode")
+        if mode != old.get("volumeBindingMode"):
+            found.append(immutable("volumeBindingMode", mode))
     return found
 
 
-def _attributes_stay(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    old = context.old
-    if old is None:
-        return ()
-    return [
-        forbidden(field, f"updates to {field} are forbidden.")
-        for field in ("driverName", "parameters")
-        if obj.get(field) != old.get(field)
-    ]
+def _validate_attributes_class(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_attributes_class(found, obj)
+    if context.old is not None:
+        check_stays(found, obj, context.old, "driverName", "parameters")
+    return found
+
+
+def _validate_driver(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_csi_driver(found, obj.get("spec") or {}, _old_spec(context))
+    return found
+
+
+def _validate_node(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_csi_node(found, obj.get("spec") or {}, _old_spec(context))
+    return found
+
+
+def _validate_capacity(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_capacity(found, obj, context.old)
+    return found
+
+
+def _validate_attachment(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_attachment(found, obj, is_new=context.old is None)
+    old, spec = _old_spec(context), obj.get("spec") or {}
+    if old is not None and not same(spec, old):
+        found.append(immutable("spec", internal(spec, _ATTACHMENT)))
+    return found
+
+
+def _old_spec(context: WriteContext) -> Object | None:
+    return None if context.old is None else context.old.get("spec") or {}
+
+
+def _class_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    return list(storage_class_warnings(obj))
+
+
+def _capacity_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    return list(selector_warnings(obj.get("nodeTopology"), "nodeTopology"))
+
+
+_ATTACHMENT: Shape = {
+    "Attacher": text_field("attacher"),
+    "Source": struct(
+        "source",
+        {
+            "PersistentVolumeName": Field("persistentVolumeName"),
+            "InlineVolumeSpec": Field("inlineVolumeSpec"),
+        },
+    ),
+    "NodeName": text_field("nodeName"),
+}
 
 
 def _marked_name(*annotations: str) -> Cell:
@@ -113,10 +170,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "csidrivers",
         returns_deleted=True,
         namespaced=False,
-        name_rule=csi_driver,
         strategy=without_status(
             defaults=_driver_defaults,
-            validate_update=unchanging("spec.attachRequired", "spec.volumeLifecycleModes"),
+            validate=_validate_driver,
+            complete=True,
             unconditional_update=False,
             generation=True,
         ),
@@ -155,7 +212,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         namespaced=False,
         # Without the status subresource: it belongs to an alpha feature that is off.
-        strategy=without_status(unconditional_update=False),
+        strategy=without_status(validate=_validate_node, complete=True, unconditional_update=False),
         columns=table(
             column(
                 "Drivers",
@@ -169,7 +226,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "CSIStorageCapacity",
         "csistoragecapacities",
         strategy=without_status(
-            validate_update=unchanging("nodeTopology", "storageClassName"),
+            validate=_validate_capacity,
+            warnings=_capacity_warnings,
+            complete=True,
             unconditional_update=False,
         ),
         columns=(
@@ -185,7 +244,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         short=("sc",),
         strategy=without_status(
-            defaults=_class_defaults, validate=_validate_class, validate_update=_class_stays
+            defaults=_class_defaults,
+            validate=_validate_class,
+            warnings=_class_warnings,
+            complete=True,
         ),
         columns=(
             column(
@@ -221,7 +283,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(STATUS,),
         strategy=with_status(
             update=split_status_and_metadata,
-            validate_update=unchanging("spec"),
+            validate=_validate_attachment,
+            complete=True,
             unconditional_update=False,
             generation=False,
         ),
@@ -243,7 +306,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         namespaced=False,
         short=("vac",),
-        strategy=without_status(validate_update=_attributes_stay),
+        strategy=without_status(validate=_validate_attributes_class, complete=True),
         columns=(
             column(
                 "Name",

@@ -229,10 +229,10 @@ def test_config_map_keys() -> None:
 def test_a_claim_may_only_grow() -> None:
     old = create("persistentvolumeclaims", MINIMAL["persistentvolumeclaims"])
     assert old["status"] == {"phase": "Pending"}
-    update(
-        "persistentvolumeclaims", old, changed(old, "spec.resources.requests", {"storage": "2Gi"})
-    )
     update("persistentvolumeclaims", old, changed(old, "spec.volumeName", "pv1"))
+    in_use = changed(old, "status.phase", "Bound")
+    more = changed(in_use, "spec.resources.requests", {"storage": "2Gi"})
+    update("persistentvolumeclaims", in_use, more)
     bound = changed(old, "spec.volumeName", "pv1")
     refusals = update_refused(
         "persistentvolumeclaims", bound, changed(bound, "spec.volumeName", "pv2")

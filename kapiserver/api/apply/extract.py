@@ -111,6 +111,9 @@ def added(kind: Type, value: Any) -> FieldSet:
             else:
                 element, below_type = kind.step(name)
             out[element] = MEMBER if below_type is LEAF or not below else added(below_type, below)
+        for name, element in kind.nulls:
+            if name not in value:
+                out[element] = MEMBER
         return out
     if value.__class__ is not list or kind.__class__ is not ListType:
         return MEMBER

@@ -41,12 +41,12 @@ class Field:
 class MapType:
     """An object. `values`: the type of what has no `Field`; None where there is no such thing."""
 
-    __slots__ = ("fields", "values", "zeros")
+    __slots__ = ("fields", "nulls", "values")
 
     def __init__(self) -> None:
         self.fields: dict[str, Field] = {}
         self.values: Type | None = None
-        self.zeros: tuple[tuple[str, Field], ...] = ()
+        self.nulls: tuple[tuple[str, str], ...] = ()  # fields written as null if they are absent
 
     def step(self, name: str) -> tuple[str, Type]:
         """The path element and the type of a member."""
@@ -113,7 +113,7 @@ class FieldTypes:
             return made
         shell = MapType()
         self._made[name] = node, shell  # before its fields, which may lead back to it
-        self._fill(shell, node, name)
+        self._fill(shell, node)
         return shell
 
     def _type(self, node: Node) -> Type:
@@ -128,7 +128,7 @@ class FieldTypes:
             return self._list(node)
         if node.form in (Form.STRUCT, Form.MAP):
             made = MapType()
-            self._fill(made, node, "")
+            self._fill(made, node)
             return made
         return LEAF
 
@@ -148,16 +148,11 @@ class FieldTypes:
         made.item = self._type(node.item)
         return made
 
-    def _fill(self, made: MapType, node: Node, owner: str) -> None:
-        # custom resources have no Go structs: what is absent there is absent
-        go = bool(owner) and not self.schemas.is_added(owner)
+    def _fill(self, made: MapType, node: Node) -> None:
         for name, place in node.fields.items():
-            zero = (
-                zero_of(owner, name, place, name in node.required, self.schemas) if go else MISSING
-            )
-            made.fields[name] = Field(name, self._type(place), zero)
-        made.zeros = tuple(
-            (name, field) for name, field in made.fields.items() if field.zero is not MISSING
+            made.fields[name] = Field(name, self._type(place), zero_of(place))
+        made.nulls = tuple(
+            (name, field.element) for name, field in made.fields.items() if field.zero is None
         )
         if node.form is Form.MAP and node.item is not None:
             made.values = self._type(node.item)

@@ -25,7 +25,7 @@ from kapiserver.allocation.records import (
 )
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
-from kapiserver.resources.service_rules import HEADLESS
+from kapiserver.resources.service_kinds import HEADLESS
 from kapiserver.storage import StoredObject
 from kapiserver.storage.object import Selection
 from kapiserver.storage.together import NOTHING, Together, absent, gone, new_object, unchanged

@@ -20,7 +20,7 @@ from kapiserver.allocation.ranges import Network, PortRange, family_of
 from kapiserver.allocation.records import Records
 from kapiserver.api.scope import Scopes
 from kapiserver.resources.definition import Object, WriteContext
-from kapiserver.resources.service_rules import EXTERNAL_NAME, HEADLESS
+from kapiserver.resources.service_kinds import EXTERNAL_NAME, HEADLESS
 from kapiserver.storage.together import NOTHING, Together
 
 

@@ -15,7 +15,8 @@ from kapiserver.allocation.ranges import IPV4, IPV6, family_of, parse_address
 from kapiserver.errors import Cause, Invalid
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
-from kapiserver.resources.service_rules import EXTERNAL_NAME, HEADLESS, check_cluster_ips
+from kapiserver.resources.service_addresses import check_cluster_ips
+from kapiserver.resources.service_kinds import EXTERNAL_NAME, HEADLESS
 
 SINGLE, PREFER_DUAL, REQUIRE_DUAL = "SingleStack", "PreferDualStack", "RequireDualStack"
 

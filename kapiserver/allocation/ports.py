@@ -16,7 +16,7 @@ from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.printing import items
-from kapiserver.resources.service_rules import LOAD_BALANCER, needs_health_check, on_nodes
+from kapiserver.resources.service_kinds import LOAD_BALANCER, needs_health_check, on_nodes
 from kapiserver.storage.keys import KeySpace
 from kapiserver.storage.together import NOTHING, Together, new_record, record_gone
 from raftstore.types import KeyValue

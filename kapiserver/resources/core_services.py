@@ -8,6 +8,7 @@ from dataclasses import replace
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import PROXY_VERBS, STATUS, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, Subresource, WriteContext
+from kapiserver.resources.endpoint_subsets import repack
 from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.printing import (
     AGE,
@@ -24,20 +25,17 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
-from kapiserver.resources.service_rules import (
-    LOAD_BALANCER,
-    check_service,
-    check_service_update,
-    from_outside,
-    warn_of_service,
-)
+from kapiserver.resources.service_kinds import EXTERNAL_NAME, LOAD_BALANCER, TYPES, from_outside
+from kapiserver.resources.service_rules import check_service, check_service_update
 from kapiserver.resources.service_updates import complete_cluster_ips, complete_update
+from kapiserver.resources.service_warnings import warn_of_service
 from kapiserver.resources.strategies import (
     set_default,
     split_status,
     with_status,
     without_status,
 )
+from kapiserver.resources.validation.endpoints import check_endpoints, warn_of_endpoints
 
 _STICKY_SECONDS = 10800
 _SHOWN_ENDPOINTS = 3
@@ -59,25 +57,30 @@ def _defaults(service: Object, context: WriteContext) -> None:
     spec = service.setdefault("spec", {})
     _drop_empty(spec, _OMITTED_WHEN_EMPTY)
     for port in items(spec, "ports"):
-        _drop_empty(port, ("nodePort",))
+        _drop_empty(port, ("nodePort", "protocol"))
     set_default(spec, "sessionAffinity", "None")
     set_default(spec, "type", "ClusterIP")
-    if spec["sessionAffinity"] == "None":
-        spec.pop("sessionAffinityConfig", None)
-    if spec["sessionAffinity"] == "ClientIP":
-        client_ip = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
-        set_default(client_ip, "timeoutSeconds", _STICKY_SECONDS)
+    _default_affinity(spec)
     for port in items(spec, "ports"):
         set_default(port, "protocol", "TCP")
         if port.get("targetPort") in (None, 0, ""):
             port["targetPort"] = port.get("port", 0)
     if from_outside(spec):
         set_default(spec, "externalTrafficPolicy", "Cluster")
-    if spec["type"] != "ExternalName":
+    if spec["type"] in TYPES and spec["type"] != EXTERNAL_NAME:
         set_default(spec, "internalTrafficPolicy", "Cluster")
-    if spec["type"] == "LoadBalancer":
+    if spec["type"] == LOAD_BALANCER:
         set_default(spec, "allocateLoadBalancerNodePorts", True)
-    _default_load_balancer_status(service)
+        _default_load_balancer_status(service)
+
+
+def _default_affinity(spec: Object) -> None:
+    if spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
+    elif spec["sessionAffinity"] == "ClientIP":
+        seconds = dig(spec, "sessionAffinityConfig", "clientIP", "timeoutSeconds")
+        if seconds is None:
+            spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": _STICKY_SECONDS}}
 
 
 def _drop_empty(holder: Object, fields: Iterable[str]) -> None:
@@ -146,7 +149,14 @@ def _ports(service: Object, now: float) -> str:
 def _endpoint_defaults(obj: Object, context: WriteContext) -> None:
     for subset in items(obj, "subsets"):
         for port in items(subset, "ports"):
+            _drop_empty(port, ("protocol",))
             set_default(port, "protocol", "TCP")
+
+
+def _repack(obj: Object, context: WriteContext) -> None:
+    """Findings name the places that the client knows: what is wrong stays as it was sent."""
+    if items(obj, "subsets") and not check_endpoints(obj, context):
+        obj["subsets"] = repack(obj["subsets"])
 
 
 def _endpoints(obj: Object, now: float) -> str:
@@ -172,7 +182,14 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "endpoints",
         short=("ep",),
         deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-        strategy=without_status(defaults=_endpoint_defaults, create_on_update=True),
+        strategy=without_status(
+            defaults=_endpoint_defaults,
+            create=_repack,
+            update=_repack,
+            validate=check_endpoints,
+            warnings=warn_of_endpoints,
+            create_on_update=True,
+        ),
         columns=table(column("Endpoints", _endpoints, "Addresses and ports of ready pods.")),
     ),
     CORE.resource(
@@ -189,11 +206,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
                 create=_prepare_for_create,
                 update=_prepare_for_update,
                 validate=check_service,
-                validate_update=check_service_update,
+                warnings=warn_of_service,
                 create_on_update=True,
                 generation=False,
             ),
-            warnings=warn_of_service,
+            validate_update=check_service_update,
         ),
         columns=(
             NAME,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
+from typing import Any
 
 from kapiserver.errors import Cause
 from kapiserver.resources.core_services import ingress_points
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import immutable, invalid, not_supported, required
-from kapiserver.resources.names import ip_address
+from kapiserver.resources.field_errors import immutable, invalid, required
 from kapiserver.resources.printing import (
     NONE,
     column,
@@ -22,17 +21,31 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
+from kapiserver.resources.service_rules import check_point
 from kapiserver.resources.strategies import (
     set_default,
+    split_status_and_metadata,
     unchanging,
     with_status,
     without_status,
 )
+from kapiserver.resources.validation.formats import Found, check_subdomain
+from kapiserver.resources.validation.ingresses import check_class, check_ingress, check_segment
+from kapiserver.resources.validation.ip_syntax import (
+    canonical_cidr_problems,
+    canonical_ip_problems,
+    ip_warnings,
+    parse_cidr,
+)
+from kapiserver.resources.validation.network_policies import check_policy, warn_of_blocks
+from kapiserver.resources.validation.same import same
 
 NETWORKING = Group("networking.k8s.io", "io.k8s.api.networking")
 
 _SHOWN_HOSTS = 3
-_PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
+_CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+_MAX_RANGES = 2
+_PARENT = ("Group", "Resource", "Namespace", "Name")
 
 
 def _class(obj: Object, now: float) -> str:
@@ -93,72 +106,120 @@ def _policy_defaults(obj: Object, context: WriteContext) -> None:
         spec["policyTypes"] = ["Ingress", "Egress"] if items(spec, "egress") else ["Ingress"]
 
 
+def _class_defaults(obj: Object, context: WriteContext) -> None:
+    parameters = dig(obj, "spec", "parameters")
+    if isinstance(parameters, dict):
+        set_default(parameters, "scope", "Cluster")
+
+
+def _before(context: WriteContext) -> Object | None:
+    return None if context.old is None else context.old.get("spec") or {}
+
+
 def _validate_ingress(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: Found = []
+    if context.subresource == "status":
+        path, points = "status.loadBalancer.ingress", ("status", "loadBalancer", "ingress")
+        known = [text(point, "ip") for point in items(context.old, *points)]
+        for position, point in enumerate(items(obj, *points)):
+            check_point(found, point, f"{path}[{position}]", known, modes=False)
+        return found
     spec = obj.get("spec") or {}
-    found: list[Cause] = []
-    if not spec.get("rules") and not spec.get("defaultBackend"):
-        found.append(invalid("spec", spec, "either `defaultBackend` or `rules` must be specified"))
-    for position, rule in enumerate(items(spec, "rules")):
-        http = rule.get("http")
-        if http is None:
-            continue
-        paths = f"spec.rules[{position}].http.paths"
-        if not items(http, "paths"):
-            found.append(required(paths))
-        for number, entry in enumerate(items(http, "paths")):
-            found += _check_path(entry, f"{paths}[{number}]")
+    check_ingress(found, spec, _before(context))
+    name, chosen = _class_annotation(obj), spec.get("ingressClassName")
+    if context.old is None and None not in (name, chosen) and name != chosen:
+        detail = "must match `ingressClassName` when both are specified"
+        found.append(invalid(f"annotations.{_CLASS_ANNOTATION}", name, detail))
     return found
 
 
-def _check_path(entry: Object, here: str) -> list[Cause]:
-    kind, path = entry.get("pathType"), text(entry, "path")
-    if kind is None:
-        return [required(f"{here}.pathType", "pathType must be specified")]
-    if kind not in _PATH_TYPES:
-        return [not_supported(f"{here}.pathType", kind, _PATH_TYPES)]
-    if kind != "ImplementationSpecific" and not path.startswith("/"):
-        return [invalid(f"{here}.path", path, "must be an absolute path")]
-    return []
+def _class_annotation(obj: Object) -> Any:
+    return (dig(obj, "metadata", "annotations") or {}).get(_CLASS_ANNOTATION)
 
 
-def _validate_class(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    if not dig(obj, "spec", "controller"):
-        return [required("spec.controller")]
-    return ()
-
-
-def _validate_address(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    parent = dig(obj, "spec", "parentRef")
-    if not parent:
-        return [required("spec.parentRef")]
+def _warn_of_ingress(obj: Object, context: WriteContext) -> Sequence[str]:
+    if context.subresource == "status":
+        return [
+            warning
+            for position, point in enumerate(items(obj, "status", "loadBalancer", "ingress"))
+            for warning in ip_warnings(
+                f"status.loadBalancer.ingress[{position}].ip", text(point, "ip")
+            )
+        ]
+    named = _class_annotation(obj) is not None
+    if context.old is not None or not named or dig(obj, "spec", "ingressClassName") is not None:
+        return ()
     return [
-        required(f"spec.parentRef.{field}")
-        for field in ("resource", "name")
-        if not text(parent, field)
+        f'annotation "{_CLASS_ANNOTATION}" is deprecated, please use '
+        "'spec.ingressClassName' instead"
     ]
 
 
+def _validate_class(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: Found = []
+    check_class(found, obj.get("spec") or {})
+    return found
+
+
+def _validate_policy(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: Found = []
+    check_policy(found, obj.get("spec") or {}, _before(context))
+    return found
+
+
+def _warn_of_policy(obj: Object, context: WriteContext) -> Sequence[str]:
+    return warn_of_blocks(obj.get("spec") or {})
+
+
+def _validate_address(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    parent, path = dig(obj, "spec", "parentRef"), "spec.parentRef"
+    found: Found = []
+    if parent is None:
+        found.append(required(path))
+    else:
+        if parent.get("group"):
+            check_subdomain(found, parent["group"], f"{path}.group")
+        check_segment(found, text(parent, "resource"), f"{path}.resource")
+        check_segment(found, text(parent, "name"), f"{path}.name")
+        if parent.get("namespace"):
+            check_segment(found, parent["namespace"], f"{path}.namespace")
+    if context.old is not None and not same(parent, dig(context.old, "spec", "parentRef")):
+        shown = (
+            None if parent is None else {field: text(parent, field.lower()) for field in _PARENT}
+        )
+        found.append(immutable(path, shown))
+    return found
+
+
 def _validate_ranges(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    cidrs, field = items(obj, "spec", "cidrs"), "spec.cidrs"
+    """An update may add a second family, and nothing else."""
     if context.subresource == "status":
         return ()
+    cidrs, field = items(obj, "spec", "cidrs"), "spec.cidrs"
+    if context.old is None:
+        return _check_ranges(cidrs, field)
+    was = items(context.old, "spec", "cidrs")
+    if (len(was), len(cidrs)) != (1, 2) and len(was) != len(cidrs):
+        return [immutable(field, dig(obj, "spec", "cidrs"))]
+    found = [
+        immutable(f"{field}[{position}]", ours)
+        for position, (ours, theirs) in enumerate(zip(cidrs, was, strict=False))
+        if ours != theirs
+    ]
+    return found if len(was) == len(cidrs) else found + _check_ranges(cidrs, field)
+
+
+def _check_ranges(cidrs: Sequence[str], field: str) -> list[Cause]:
     if not cidrs:
         return [required(field, "at least one CIDR required")]
-    if len(cidrs) > 2:
-        return [invalid(field, obj["spec"], "may only hold up to 2 values")]
-    found: list[Cause] = []
-    versions = []
-    for position, cidr in enumerate(cidrs):
-        try:
-            network = ipaddress.ip_network(cidr, strict=False)
-        except ValueError:
-            why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-            found.append(invalid(f"{field}[{position}]", cidr, why))
-            continue
-        versions.append(network.version)
-        if str(network) != cidr:
-            why = f'must be in canonical form ("{network}")'
-            found.append(invalid(f"{field}[{position}]", cidr, why))
+    if len(cidrs) > _MAX_RANGES:
+        return [invalid(field, {"CIDRs": cidrs}, "may only hold up to 2 values")]
+    found = [
+        invalid(f"{field}[{position}]", cidr, problem)
+        for position, cidr in enumerate(cidrs)
+        for problem in canonical_cidr_problems(cidr)
+    ]
+    versions = [network.version for cidr in cidrs if (network := parse_cidr(cidr)) is not None]
     if len(versions) != len(set(versions)):
         why = (
             "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and "
@@ -168,33 +229,13 @@ def _validate_ranges(obj: Object, context: WriteContext) -> Sequence[Cause]:
     return found
 
 
-def _ranges_stay(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    """The one change there is: a second family beside the first."""
-    if context.old is None or context.subresource == "status":
-        return ()
-    now, was = items(obj, "spec", "cidrs"), items(context.old, "spec", "cidrs")
-    if len(now) != len(was) and (len(was), len(now)) != (1, 2):
-        return [immutable("spec.cidrs", now)]
-    return [
-        immutable(f"spec.cidrs[{position}]", ours)
-        for position, (ours, theirs) in enumerate(zip(now, was, strict=False))
-        if ours != theirs
-    ]
-
-
-def _class_defaults(obj: Object, context: WriteContext) -> None:
-    parameters = dig(obj, "spec", "parameters")
-    if isinstance(parameters, dict):
-        set_default(parameters, "scope", "Cluster")
-
-
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     NETWORKING.resource(
         "Ingress",
         "ingresses",
         short=("ing",),
         subresources=(STATUS,),
-        strategy=with_status(validate=_validate_ingress),
+        strategy=with_status(validate=_validate_ingress, warnings=_warn_of_ingress),
         columns=table(
             column("Class", _class, "The class whose controller serves it."),
             column("Hosts", _hosts, "Hosts that its rules match."),
@@ -221,7 +262,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "NetworkPolicy",
         "networkpolicies",
         short=("netpol",),
-        strategy=without_status(defaults=_policy_defaults, generation=True),
+        strategy=without_status(
+            defaults=_policy_defaults,
+            validate=_validate_policy,
+            warnings=_warn_of_policy,
+            generation=True,
+        ),
         columns=table(
             column("Pod-Selector", selector_at("spec", "podSelector"), "Pods that it applies to."),
         ),
@@ -231,10 +277,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "ipaddresses",
         namespaced=False,
         short=("ip",),
-        name_rule=ip_address,
-        strategy=without_status(
-            validate=_validate_address, validate_update=unchanging("spec.parentRef")
-        ),
+        name_rule=canonical_ip_problems,
+        strategy=without_status(validate=_validate_address),
         columns=table(column("ParentRef", _parent, "The object that the address belongs to.")),
     ),
     NETWORKING.resource(
@@ -243,7 +287,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         subresources=(STATUS,),
         strategy=with_status(
-            validate=_validate_ranges, validate_update=_ranges_stay, generation=False
+            update=split_status_and_metadata, validate=_validate_ranges, generation=False
         ),
         columns=table(column("CIDRs", _cidrs, "Ranges that service addresses come from.")),
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.printing import items, text
-from kapiserver.resources.service_rules import (
+from kapiserver.resources.service_kinds import (
     EXTERNAL_NAME,
     LOAD_BALANCER,
     from_outside,

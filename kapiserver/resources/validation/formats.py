@@ -5,7 +5,6 @@ The wording follows k8s.io/apimachinery/pkg/util/validation.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
 from typing import Any
@@ -19,12 +18,12 @@ from kapiserver.resources.names import (
     max_length,
     regex_problem,
 )
+from kapiserver.resources.validation.ip_syntax import ip_problems
 
 Found = list[Cause]
 
 MAX_INT32 = 2147483647
 NON_NEGATIVE = "must be greater than or equal to 0"
-BAD_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 _config_key = re.compile(r"[-._a-zA-Z0-9]+")
 _port_name = re.compile(r"[-a-z0-9]+")
@@ -155,10 +154,7 @@ def check_named(found: Found, name: str, path: str) -> None:
 
 
 def check_ip(found: Found, address: str, path: str) -> None:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        found.append(invalid(path, address, BAD_IP))
+    found += [invalid(path, address, problem) for problem in ip_problems(address)]
 
 
 def check_port(found: Found, number: int, path: str) -> None:

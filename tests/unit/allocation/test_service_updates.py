@@ -8,8 +8,8 @@ import pytest
 
 from kapiserver.request import UserInfo
 from kapiserver.resources.definition import WriteContext
-from kapiserver.resources.service_rules import warn_of_service
 from kapiserver.resources.service_updates import complete_update
+from kapiserver.resources.service_warnings import warn_of_service
 
 BEFORE: dict[str, Any] = {
     "type": "LoadBalancer",

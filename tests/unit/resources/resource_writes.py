@@ -118,7 +118,9 @@ MINIMAL: dict[str, Object] = {
         "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "d"}}
     },
     "storageclasses.storage.k8s.io": {"provisioner": "p"},
-    "ingresses.networking.k8s.io": {"spec": {"defaultBackend": {"service": {"name": "s"}}}},
+    "ingresses.networking.k8s.io": {
+        "spec": {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}
+    },
     "rolebindings.rbac.authorization.k8s.io": {
         "roleRef": {"kind": "Role", "name": "r"},
         "subjects": [{"kind": "User", "name": "u"}],

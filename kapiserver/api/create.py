@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import orjson
 
 from kapiserver.admission.chain import CREATE
@@ -14,6 +16,7 @@ from kapiserver.api.companion import CLAIM_ATTEMPTS
 from kapiserver.api.decoding import read_object
 from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.render import output_of
+from kapiserver.api.write import stored_if_small_enough
 from kapiserver.errors import AlreadyExists, BadRequest, ServiceUnavailable
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
@@ -77,7 +80,14 @@ async def create_object(
         attributes.name = metadata["name"]
         await call.services.admission.validate(attributes)
         try:
-            return await _store(call, obj, options, attributes.depends_on, together)
+            store = partial(
+                _store,
+                call,
+                options=options,
+                unchanged=attributes.depends_on,
+                together=together,
+            )
+            return await (store(obj) if applied else stored_if_small_enough(store, obj))
         except GuardMoved:
             attempts += 1
             moves -= 1
@@ -96,6 +106,7 @@ async def create_object(
 async def _store(
     call: Call,
     obj: Object,
+    *,
     options: WriteOptions,
     unchanged: StoredObject | None,
     together: Together,

@@ -11,10 +11,11 @@ the comparison with that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from kapiserver.admission.chain import UPDATE
 from kapiserver.api import deletion
@@ -25,7 +26,7 @@ from kapiserver.api.call import Call
 from kapiserver.api.checks import check_changed
 from kapiserver.api.companion import CLAIM_ATTEMPTS
 from kapiserver.api.options import WriteOptions
-from kapiserver.errors import MODIFIED, ApiError, Conflict, Invalid
+from kapiserver.errors import MODIFIED, ApiError, Conflict, Invalid, RequestEntityTooLarge
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.strategies import next_generation
@@ -45,6 +46,18 @@ class Ownership(Enum):
     TRACKED = "whoever writes owns what it changes"
     BUILT = "the build function keeps the record (apply)"
     UNTOUCHED = "nobody's ownership changes"
+
+
+async def stored_if_small_enough(
+    store: Callable[[Object], Awaitable[StoredObject]], obj: Object
+) -> StoredObject:
+    """Store an object; if that is too large, without the record of who owns its fields."""
+    try:
+        return await store(obj)
+    except RequestEntityTooLarge:
+        if obj["metadata"].pop("managedFields", None) is None:
+            raise
+    return await store(obj)
 
 
 class AbsentError(Exception):
@@ -119,8 +132,14 @@ class Update:
             released = NOTHING if companion is None else companion.delete(old)
             await objects.delete(current, together=released)
             return objects.preview(call.namespace, self.name, new, current.revision)
-        lifetime = call.services.lifetimes.get(scope.definition.resource, 0)
-        return await objects.update(current, new, ttl=lifetime, together=together)
+        update = partial(
+            objects.update,
+            current,
+            ttl=call.services.lifetimes.get(scope.definition.resource, 0),
+            together=together,
+        )
+        tracked = self.ownership is Ownership.TRACKED
+        return await (stored_if_small_enough(update, new) if tracked else update(new))
 
     async def _changed(self, current: StoredObject, old: Object) -> tuple[Object, Together]:
         """The new object in the stored version, prepared and found valid, and what goes with it."""

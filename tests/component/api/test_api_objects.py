@@ -332,3 +332,10 @@ async def test_an_annotation_on_a_deployment_is_a_new_generation_and_a_label_is_
     labelled["metadata"]["annotations"] = {"a": "b"}
     annotated = (await api.put(f"{path}/web", labelled)).json
     assert annotated["metadata"]["generation"] == 2
+
+
+async def test_an_object_that_is_too_large_with_its_record_of_owners_does_without(api: Api) -> None:
+    many = {f"key-{i:06}": "" for i in range(160_000)}
+    created = await api.post(MAPS, {**config_map("a"), "data": many})
+    assert created.status == 201
+    assert "managedFields" not in created.json["metadata"]

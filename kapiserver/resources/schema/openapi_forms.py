@@ -12,14 +12,13 @@ from typing import Any
 
 from kapiserver.resources.schema.defaults import DECLARED
 from kapiserver.resources.schema.nodes import SPECIAL
+from kapiserver.resources.schema.shapes import Shape, shapes_of
 
 V2_PREFIX = "#/definitions/"
 V3_PREFIX = "#/components/schemas/"
 
 _ZERO = {"string": "", "integer": 0, "number": 0, "boolean": False}
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
-# References of these fields are structs by value in Go, which upstream gives an empty default.
-_BY_VALUE = frozenset({"metadata", "spec", "status", "template"})
 
 
 def references(schema: Any) -> Iterator[str]:
@@ -53,9 +52,9 @@ def _v3(schema: Mapping[str, Any], name: str = "") -> dict[str, Any]:
             case "$ref":
                 out[key] = V3_PREFIX + value.removeprefix(V2_PREFIX)
             case "properties":
-                required = schema.get("required", ())
+                shapes = shapes_of(name) or {}
                 out[key] = {
-                    field: _field(below, name, field, field in required)
+                    field: _field(below, DECLARED.get((name, field)), shapes.get(field))
                     for field, below in value.items()
                 }
             case "items" | "additionalProperties" if isinstance(value, dict):
@@ -68,17 +67,13 @@ def _v3(schema: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     return out
 
 
-def _field(schema: Mapping[str, Any], owner: str, field: str, required: bool) -> dict[str, Any]:
+def _field(schema: Mapping[str, Any], declared: Any, shape: Shape | None) -> dict[str, Any]:
+    """A field that Go always writes has its zero value for a default."""
+    if declared is None and shape is Shape.ALWAYS:
+        return _element(schema)
     out = _v3(schema)
-    declared = DECLARED.get((owner, field))
     if declared is not None:
         out["default"] = declared
-    elif required and schema.get("type") in _ZERO and "format" not in _text_formats(schema):
-        out["default"] = _ZERO[schema["type"]]
-    elif field in _BY_VALUE and _refers_to_struct(schema):
-        out["default"] = {}
-        if "$ref" in out:
-            out["allOf"] = [{"$ref": out.pop("$ref")}]
     return out
 
 
@@ -88,7 +83,7 @@ def _text_formats(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _element(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Items of lists and values of maps are never pointers in the API."""
+    """A value that is no pointer: so are items of lists and values of maps, all over the API."""
     out = _v3(schema)
     if _refers_to_struct(schema):
         if "$ref" in out:

@@ -23,7 +23,7 @@ import orjson
 from kapiserver.resources.schema.openapi_forms import references, to_v3
 from kapiserver.version import KUBERNETES_VERSION
 
-FORMAT = 2  # of the cache file; also to be raised when `normalise` changes
+FORMAT = 3  # of the cache file; also to be raised when the forms of definitions change
 
 _MAGIC = b"kapischema"
 _HEAD = struct.Struct(">10sHII")  # magic, format, length of the index, CRC of all that follows

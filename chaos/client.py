@@ -19,6 +19,7 @@ import trio
 CHUNK = 64 * 1024
 CONNECT_SECONDS = 3.0
 ANSWER_LIMIT = 32 << 20
+JSON = "application/json"
 
 
 class NotSent(Exception):
@@ -60,14 +61,21 @@ class Client:
         self._stream: trio.SSLStream[trio.SocketStream] | None = None
 
     async def request(
-        self, method: str, path: str, body: bytes = b"", *, timeout: float = 5.0
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        timeout: float = 5.0,
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> tuple[int, bytes]:
         """The whole answer. Raises NotSent, Lost."""
         data: list[bytes] = []
         answer = _Answer(data.append)
         try:
             with trio.fail_after(timeout):
-                parser = await self._send(method, path, body, answer)
+                parser = await self._send(method, path, body, answer, content_type, accept)
                 while not answer.complete:
                     self._feed(parser, await self._receive())
         except trio.TooSlowError as error:
@@ -112,14 +120,20 @@ class Client:
             await trio.aclose_forcefully(stream)
 
     async def _send(
-        self, method: str, path: str, body: bytes, answer: _Answer
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        answer: _Answer,
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> httptools.HttpResponseParser:
         if self._stream is None:
             self._stream = await self._connect()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
-            f"Accept: application/json\r\nContent-Length: {len(body)}\r\n"
-            "Content-Type: application/json\r\n\r\n"
+            f"Accept: {accept}\r\nContent-Length: {len(body)}\r\n"
+            f"Content-Type: {content_type}\r\n\r\n"
         )
         try:
             await self._stream.send_all(head.encode() + body)

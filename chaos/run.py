@@ -27,6 +27,7 @@ from chaos.monitor import Monitor
 from chaos.recorder import Recorder
 from chaos.report import write_report
 from chaos.scenarios import Scenario
+from chaos.verbs.crowd import Crowd
 from chaos.workload.objects import NAMESPACE
 from chaos.workload.session import Session
 from chaos.workload.watchers import Watcher
@@ -133,6 +134,8 @@ class _Run:
                 name, home = f"c{i}", self.cluster.names[i % len(self.cluster.names)]
                 writer = Writer(name, home, self.cluster, self.recorder, self._random(name))
                 clients.start_soon(writer.run, stop)
+            if self.scenario.every_verb:
+                clients.start_soon(Crowd(self.cluster, self._stuck, self._random).run, stop)
             try:
                 await self._inject()
                 await self.cluster.heal(self._random("heal"))

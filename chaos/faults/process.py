@@ -20,6 +20,14 @@ async def kill(scene: Scene) -> None:
         await scene.cluster.restart(node)
 
 
+async def kill_leader(scene: Scene) -> None:
+    """kill -9 the leader, and start it again at once: it may soon lead again."""
+    node = scene.cluster.nodes.get(scene.cluster.leader) or scene.victim()
+    async with scene.fault("kill leader", node.name, f"kill -9 of {scene.role(node)}"):
+        node.kill()
+        await scene.cluster.restart(node)
+
+
 async def leave_behind(scene: Scene) -> None:
     """kill -9 one node and keep it away until the others have thrown away the log that it needs:
     it has to come back through a snapshot."""

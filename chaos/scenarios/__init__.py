@@ -11,12 +11,14 @@ from chaos.faults.scene import FaultFunction
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One fault after another, drawn from `faults`. One that is not `survivable` breaks promises
-    on purpose, to show that it is noticed; `all` leaves it out."""
+    on purpose, to show that it is noticed; `all` leaves it out. With `every_verb` there are more
+    clients, which use all of the API and may see nothing that cannot be retried."""
 
     name: str
     summary: str
     faults: tuple[FaultFunction, ...]
     survivable: bool = True
+    every_verb: bool = False
 
 
 _ALL: tuple[FaultFunction, ...] = (
@@ -74,6 +76,12 @@ SCENARIOS: dict[str, Scenario] = {
             "membership",
             "a node is removed under load and joins again with an empty disk",
             (membership.replace,),
+        ),
+        Scenario(
+            "every-verb",
+            "kill -9 the leader every few seconds while clients use all of the API",
+            (process.kill_leader,),
+            every_verb=True,
         ),
         Scenario("mixed", "everything, in any order", _ALL),
         Scenario(

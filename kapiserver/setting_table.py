@@ -278,7 +278,7 @@ OPTIONS: tuple[Option, ...] = (
         str,
         "kapi",
         "TEXT",
-        "The id of a new cluster; nodes with another id are refused.",
+        "What a new cluster is called. With its first members it is the id that peers check.",
         "Cluster",
     ),
     Option(

@@ -88,6 +88,11 @@ class DataDir:
             raise
         return cls(disk, path, lock, cluster_id, node_id)
 
+    @staticmethod
+    def identity(disk: Disk, path: str) -> tuple[str, str]:
+        """(cluster id, node id) of an existing directory, open or not."""
+        return _read_meta(disk, f"{path}/meta")
+
     def open_wal(
         self,
         *,

@@ -72,23 +72,23 @@ async def _join(scene: Scene, node: Node) -> None:
             }
             try:
                 address = f"127.0.0.1:{other.local.peer_port}"
-                await request_join(address, wanted, ca_pin=f"sha256:{pin}")
+                answer = await request_join(address, wanted, ca_pin=f"sha256:{pin}")
             except (TransportError, OSError) as error:
                 last = str(error)
                 await trio.sleep(0.5)
             else:
-                _join_from_now_on(node)
+                _join_from_now_on(node, answer["cluster_id"])
                 return
     raise ClusterError(f"{node.name} cannot join: {last}")
 
 
-def _join_from_now_on(node: Node) -> None:
-    """The config as `kapiserver join` writes it: the member list comes from the cluster."""
+def _join_from_now_on(node: Node, cluster_id: str) -> None:
+    """The config as `kapiserver join` writes it: id and member list come from the cluster."""
     path = node.local.config_path
     lines = path.read_text().splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith("initial-cluster")]
-    token = [line for line in lines if line.startswith("initial-cluster-token")]
-    path.write_text("".join([*kept, *token, 'initial-cluster-state: "existing"\n']))
+    kept.append(f'initial-cluster-token: "{cluster_id}"\n')
+    path.write_text("".join([*kept, 'initial-cluster-state: "existing"\n']))
 
 
 async def _wait_voter(scene: Scene, node: Node) -> None:

@@ -8,6 +8,7 @@ import secrets
 from kapiserver.cli import layout, snapshot
 from kapiserver.cli.command import Command
 from kapiserver.cli.machine import add_machine_flags, machine_of, write_machine
+from kapiserver.cluster.formation import formed_id
 from kapiserver.pki import Authority, new_signing_key
 from raftstore import Member
 
@@ -28,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
         members = [Member(machine.name, machine.peer_address, False, (("url", machine.url),))]
         data = machine.directory / "data"
         data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        snapshot.restore_data(backup, data, cluster_id, machine.name, members)
+        formed = formed_id(cluster_id, [(machine.name, machine.peer_address)])
+        snapshot.restore_data(backup, data, formed, machine.name, members)
         print(f"restored revision {meta.revision}")
     write_machine(
         machine, Authority.create(), new_signing_key(), cluster_id=cluster_id, joins=False

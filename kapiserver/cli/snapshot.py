@@ -14,6 +14,7 @@ from kapiserver.cli import layout
 from kapiserver.cli.command import Command, CommandError
 from kapiserver.cli.local import human_size
 from kapiserver.cli.target import Target, add_target, find_target
+from kapiserver.cluster.formation import formed_id
 from raftstore.disk import RealDisk
 from raftstore.errors import StoreError
 from raftstore.snapshot import SnapshotMeta, restore_directory, verify_file
@@ -123,8 +124,10 @@ def _restore(arguments: argparse.Namespace) -> int:
     members = [
         Member(node.name, node.peer_address, False, (("url", node.url),)) for node in cluster.nodes
     ]
+    founders = [(node.name, node.peer_address) for node in cluster.nodes]
+    formed = formed_id(cluster.cluster_id, founders)
     for node in cluster.nodes:
-        restore_data(path, node.data_path, cluster.cluster_id, node.name, members)
+        restore_data(path, node.data_path, formed, node.name, members)
     print(f"restored revision {meta.revision} into {directory}. Start it:\n")
     print(f"  kapiserver up --data-dir {directory}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kapiserver.cluster.formation import formed_id, id_in
 from kapiserver.cluster.joining import JoinDesk
 from kapiserver.config import ServerConfig, required_files
 from kapiserver.http import FrontEndConfig
@@ -53,7 +54,7 @@ def store_config(config: ServerConfig, join_desk: JoinDesk) -> StoreConfig:
     try:
         return StoreConfig(
             node_id=config.name,
-            cluster_id=config.initial_cluster_token,
+            cluster_id=cluster_id_of(config),
             data_dir=config.data_dir,
             members=_founders(config),
             listen=listen if tls is not None else None,
@@ -67,6 +68,21 @@ def store_config(config: ServerConfig, join_desk: JoinDesk) -> StoreConfig:
         )
     except ValueError as error:
         raise StartError(f"the cluster settings do not fit together: {error}") from error
+
+
+def cluster_id_of(config: ServerConfig) -> str:
+    """The id of the node's cluster: the one its data is of, or the one that it is to have.
+
+    Raises StorageError when the data cannot be read.
+    """
+    token = config.initial_cluster_token
+    known = id_in(config.data_dir, token)
+    if known:
+        return known
+    founders = config.initial_cluster
+    if not founders and config.initial_cluster_state == "new":
+        founders = ((config.name, config.advertise_peer_address),)
+    return formed_id(token, founders)
 
 
 def _founders(config: ServerConfig) -> tuple[Member, ...]:

@@ -119,3 +119,21 @@ def test_port_ranges(text: str, expected: tuple[int, int]) -> None:
 def test_a_bad_port_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="port"):
         port_range(text)
+
+
+def test_settings_of_tokens(tmp_path: Path) -> None:
+    parsed = make_config(
+        {"data-dir": "d", "service-account-key-file": "a.pub,/k/b.pub"}, base=tmp_path
+    )
+    assert parsed.service_account_key_file == (tmp_path / "a.pub", Path("/k/b.pub"))
+    assert parsed.service_account_issuer == ("https://kubernetes.default.svc.cluster.local",)
+    with pytest.raises(ConfigError, match="between 1 hour and"):
+        make_config({"data-dir": "d", "service-account-max-token-expiration": "30m"})
+    with pytest.raises(ConfigError, match="service-account-issuer is not set"):
+        make_config(
+            {
+                "data-dir": "d",
+                "service-account-signing-key-file": "k",
+                "service-account-issuer": "",
+            }
+        )

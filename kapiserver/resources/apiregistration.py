@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid, required
-from kapiserver.resources.names import path_segment
+from kapiserver.resources.field_errors import invalid, required, unsupported
+from kapiserver.resources.names import dns1035_label, path_segment
 from kapiserver.resources.printing import column, dig, items, number, table, text
 from kapiserver.resources.strategies import (
     set_default,
     split_status_and_metadata,
     with_status,
 )
+from kapiserver.resources.validation.formats import Found, check_subdomain
 
 APIREGISTRATION = Group("apiregistration.k8s.io", "io.k8s.kube-aggregator.pkg.apis.apiregistration")
 
+_STATUSES = ("True", "False", "Unknown")
 _LOCAL_CONDITION = {
     "type": "Available",
     "status": "True",
@@ -34,46 +37,65 @@ def _defaults(obj: Object, context: WriteContext) -> None:
 
 def _prepare_for_create(obj: Object, context: WriteContext) -> None:
     """An API that this server serves itself is available from the start."""
+    obj["status"] = {}
     if dig(obj, "spec", "service") is None:
-        obj["status"] = {"conditions": [dict(_LOCAL_CONDITION)]}
-    else:
-        obj["status"] = {}
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        obj["status"] = {"conditions": [{**_LOCAL_CONDITION, "lastTransitionTime": moment}]}
 
 
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = obj.get("spec") or {}
     found: list[Cause] = []
-    group, version = text(spec, "group"), text(spec, "version")
-    name = text(obj, "metadata", "name")
-    expected = f"{version}.{group}"
-    if name and name != expected:
-        found.append(
-            invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{expected}"')
-        )
-    if not version:
-        found.append(required("spec.version"))
+    if context.subresource == "status":
+        for position, condition in enumerate(items(obj, "status", "conditions")):
+            status = text(condition, "status")
+            if status not in _STATUSES:
+                path = f"status.conditions[{position}].status"
+                found.append(unsupported(path, status, _STATUSES))
+        return found
+    spec = obj.get("spec") or {}
+    _check_names(found, obj, text(spec, "group"), text(spec, "version"))
     for field, largest in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
         value = number(spec, field)
         if not 0 < value <= largest:
-            found.append(
-                invalid(f"spec.{field}", value, f"must be positive and less than {largest}")
-            )
-    service = spec.get("service")
-    if isinstance(service, dict):
-        found.extend(
-            required(f"spec.service.{field}")
-            for field in ("namespace", "name")
-            if not service.get(field)
-        )
-        if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
-            found.append(
-                invalid(
-                    "spec.insecureSkipTLSVerify",
-                    True,
-                    "may not be true if caBundle is present",
-                )
-            )
+            detail = f"must be positive and less than {largest}"
+            found.append(invalid(f"spec.{field}", value, detail))
+    _check_target(found, spec)
     return found
+
+
+def _check_names(found: Found, obj: Object, group: str, version: str) -> None:
+    name, expected = text(obj, "metadata", "name"), f"{version}.{group}"
+    if name and not path_segment(name) and name != expected:
+        detail = f'must be `spec.version+"."+spec.group`: "{expected}"'
+        found.append(invalid("metadata.name", name, detail))
+    if not group and version != "v1":
+        detail = "only v1 may have an empty group and it better be legacy kube"
+        found.append(required("spec.group", detail))
+    if group:
+        check_subdomain(found, group, "spec.group")
+    found += [invalid("spec.version", version, problem) for problem in dns1035_label(version)]
+
+
+def _check_target(found: Found, spec: Object) -> None:
+    service, bundle = spec.get("service"), spec.get("caBundle") or ""
+    skips = bool(spec.get("insecureSkipTLSVerify"))
+    if service is None:
+        if bundle:
+            size = f"{len(bundle.rstrip('=')) * 3 // 4} bytes"
+            detail = "local APIServices may not have a caBundle"
+            found.append(invalid("spec.caBundle", size, detail))
+        if skips:
+            detail = "local APIServices may not have insecureSkipTLSVerify"
+            found.append(invalid("spec.insecureSkipTLSVerify", True, detail))
+        return
+    found += [
+        required(f"spec.service.{field}")
+        for field in ("namespace", "name")
+        if not service.get(field)
+    ]
+    if skips and bundle:
+        detail = "may not be true if caBundle is present"
+        found.append(invalid("spec.insecureSkipTLSVerify", True, detail))
 
 
 def _service(obj: Object, now: float) -> str:
@@ -105,6 +127,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             create=_prepare_for_create,
             update=split_status_and_metadata,
             validate=_validate,
+            complete=True,
             unconditional_update=False,
             generation=False,
         ),

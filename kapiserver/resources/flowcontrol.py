@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.printing import (
@@ -20,6 +22,11 @@ from kapiserver.resources.printing import (
     value_at,
 )
 from kapiserver.resources.strategies import set_default, with_status
+from kapiserver.resources.validation.flows import (
+    check_flow_conditions,
+    check_flow_schema,
+    check_priority_level,
+)
 
 FLOWCONTROL = Group("flowcontrol.apiserver.k8s.io", "io.k8s.api.flowcontrol")
 
@@ -28,7 +35,7 @@ _PRECEDENCE = 1000
 
 
 def _flow_defaults(obj: Object, context: WriteContext) -> None:
-    set_default(obj.setdefault("spec", {}), "matchingPrecedence", _PRECEDENCE)
+    _fill(obj.setdefault("spec", {}), "matchingPrecedence", _PRECEDENCE)
 
 
 def _level_defaults(obj: Object, context: WriteContext) -> None:
@@ -46,9 +53,33 @@ def _level_defaults(obj: Object, context: WriteContext) -> None:
     set_default(limited, "lendablePercent", 0)
     queuing = dig(limited, "limitResponse", "queuing")
     if isinstance(queuing, dict):
-        set_default(queuing, "handSize", 8)
-        set_default(queuing, "queues", 64)
-        set_default(queuing, "queueLengthLimit", 50)
+        _fill(queuing, "handSize", 8)
+        _fill(queuing, "queues", 64)
+        _fill(queuing, "queueLengthLimit", 50)
+
+
+def _fill(obj: Object, field: str, value: int) -> None:
+    """Of these fields zero is the same as absent."""
+    if not obj.get(field):
+        obj[field] = value
+
+
+def _validate_flow(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    if context.subresource == "status":
+        check_flow_conditions(found, obj)
+    else:
+        check_flow_schema(found, obj)
+    return found
+
+
+def _validate_level(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    if context.subresource == "status":
+        check_flow_conditions(found, obj)
+    else:
+        check_priority_level(found, obj)
+    return found
 
 
 def _missing_level(obj: Object, now: float) -> str:
@@ -75,7 +106,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "flowschemas",
         namespaced=False,
         subresources=(STATUS,),
-        strategy=with_status(defaults=_flow_defaults),
+        strategy=with_status(defaults=_flow_defaults, validate=_validate_flow, complete=True),
         columns=(
             NAME,
             column(
@@ -102,7 +133,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "prioritylevelconfigurations",
         namespaced=False,
         subresources=(STATUS,),
-        strategy=with_status(defaults=_level_defaults),
+        strategy=with_status(defaults=_level_defaults, validate=_validate_level, complete=True),
         columns=table(
             column("Type", value_at("spec", "type"), "Limited or Exempt."),
             column(

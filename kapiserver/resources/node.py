@@ -7,17 +7,45 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid
-from kapiserver.resources.names import dns1123_label
+from kapiserver.resources.field_errors import immutable
 from kapiserver.resources.printing import column, table, text, value_at
-from kapiserver.resources.strategies import unchanging, without_status
+from kapiserver.resources.strategies import without_status
+from kapiserver.resources.validation.formats import check_label
+from kapiserver.resources.validation.labels import check_labels
+from kapiserver.resources.validation.node_labels import DEPRECATED_NODE_LABELS
+from kapiserver.resources.validation.quantities import check_container_resources
+from kapiserver.resources.validation.scheduling import check_tolerations
 
 NODE = Group("node.k8s.io", "io.k8s.api.node")
 
 
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_label(found, text(obj, "handler"), "handler")
+    overhead = obj.get("overhead")
+    if overhead is not None:
+        # checked, and reported, as the limits of a container
+        check_container_resources(found, {"limits": overhead.get("podFixed")}, "overhead")
+    scheduling = obj.get("scheduling") or {}
+    check_labels(found, scheduling.get("nodeSelector"), "scheduling.nodeSelector")
+    check_tolerations(found, scheduling.get("tolerations") or (), "scheduling.tolerations")
+    return found
+
+
+def _handler_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
     handler = text(obj, "handler")
-    return [invalid("handler", handler, why) for why in dns1123_label(handler)]
+    if context.old is not None and handler != text(context.old, "handler"):
+        return [immutable("handler", handler)]
+    return ()
+
+
+def _warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    selector = (obj.get("scheduling") or {}).get("nodeSelector") or {}
+    return [
+        f"scheduling.nodeSelector: {DEPRECATED_NODE_LABELS[label]}"
+        for label in selector
+        if label in DEPRECATED_NODE_LABELS
+    ]
 
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
@@ -27,7 +55,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         strategy=without_status(
             validate=_validate,
-            validate_update=unchanging("handler"),
+            validate_update=_handler_stays,
+            warnings=_warnings,
+            complete=True,
             create_on_update=True,
             unconditional_update=False,
         ),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
-from kapiserver.resources.definition import Object, ResourceDefinition
+from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.printing import NAME, column, text
-from kapiserver.resources.strategies import unchanging, with_status
+from kapiserver.resources.strategies import with_status
+from kapiserver.resources.validation.migrations import check_migration, check_migration_status
 
 STORAGEMIGRATION = Group("storagemigration.k8s.io", "io.k8s.api.storagemigration")
 
@@ -18,6 +22,19 @@ def _resource(obj: Object, now: float) -> str:
     return f"{resource}.{group}" if group else resource
 
 
+def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    if context.subresource == "status":
+        check_migration_status(found, obj, context.old or {})
+    else:
+        check_migration(found, obj.get("spec") or {}, _old_spec(context))
+    return found
+
+
+def _old_spec(context: WriteContext) -> Object | None:
+    return None if context.old is None else context.old.get("spec") or {}
+
+
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     STORAGEMIGRATION.resource(
         "StorageVersionMigration",
@@ -25,7 +42,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         subresources=(STATUS,),
         strategy=with_status(
-            validate_update=unchanging("spec"), unconditional_update=False, generation=False
+            validate=_validate, complete=True, unconditional_update=False, generation=False
         ),
         columns=(NAME, column("Resource", _resource, "The resource whose objects are rewritten.")),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import trio
 
@@ -10,6 +11,7 @@ from kapiserver.api.call import Call
 from kapiserver.api.negotiation import METADATA, METADATA_LIST, TABLE, Output
 from kapiserver.api.options import ListOptions, include_object, list_options
 from kapiserver.api.render import (
+    ITEMS_PER_PIECE,
     ListWriter,
     is_metadata,
     is_plain,
@@ -26,7 +28,7 @@ from kapiserver.errors import NotAcceptable
 from kapiserver.request import Response
 from kapiserver.resources.protobuf import Encoder
 from kapiserver.storage import ListPage, ListQuery
-from kapiserver.storage.object import Selection
+from kapiserver.storage.object import Selection, StoredObject
 
 # Objects that are decoded (for rows, for metadata, for people) between two checkpoints.
 DECODED_PER_CHECKPOINT = 50
@@ -66,9 +68,20 @@ def list_now(call: Call) -> Response | None:
     page = call.scope.objects.list_now(_query(call, options))
     if page is None or len(page.items) > JOINED_PER_CHECKPOINT:
         return None
+    return _list_of(call, page, list(_pieces(call, page.items)), output)
+
+
+def _pieces(call: Call, items: list[StoredObject]) -> Iterator[bytes]:
+    """Items joined, batch by batch: the parts of one are gone before the next are made."""
     scope = call.scope
-    items = [scope.value(stored) for stored in page.items]
-    body = list_body(scope.list_kind, scope.api_version, list_metadata(page), items)
+    comma = b"," + scope.item_opening
+    for start in range(0, len(items), ITEMS_PER_PIECE):
+        yield comma.join(scope.items(items[start : start + ITEMS_PER_PIECE]))
+
+
+def _list_of(call: Call, page: ListPage, pieces: list[bytes], output: Output) -> Response:
+    scope, metadata = call.scope, list_metadata(page)
+    body = list_body(scope.list_kind, scope.api_version, metadata, pieces, scope.item_opening)
     return respond_bytes(body, output)
 
 
@@ -96,13 +109,11 @@ async def page_answer(call: Call, page: ListPage, output: Output) -> Response:
         return await _metadata_answer(call, page, output)
     if not is_plain(output):
         return await _readable_answer(call, page, output)
-    scope = call.scope
-    items: list[bytes] = []
+    pieces: list[bytes] = []
     for start in range(0, len(page.items), JOINED_PER_CHECKPOINT):
-        items += [scope.value(s) for s in page.items[start : start + JOINED_PER_CHECKPOINT]]
+        pieces += _pieces(call, page.items[start : start + JOINED_PER_CHECKPOINT])
         await trio.lowlevel.checkpoint()
-    body = list_body(scope.list_kind, scope.api_version, list_metadata(page), items)
-    return respond_bytes(body, output)
+    return _list_of(call, page, pieces, output)
 
 
 async def _readable_answer(call: Call, page: ListPage, output: Output) -> Response:
@@ -116,7 +127,10 @@ async def _readable_answer(call: Call, page: ListPage, output: Output) -> Respon
     writer = ListWriter(head, output)
     chunks = [writer.head()]
     for index, stored in enumerate(page.items, start=1):
-        chunks.append(writer.item(scope.decoded(stored)))
+        item = scope.decoded(stored)
+        if not scope.is_custom:  # in lists of built-in kinds, these are the list's
+            del item["kind"], item["apiVersion"]
+        chunks.append(writer.item(item))
         if index % DECODED_PER_CHECKPOINT == 0:
             await trio.lowlevel.checkpoint()
     chunks.append(writer.end())
@@ -159,4 +173,5 @@ async def _metadata_answer(call: Call, page: ListPage, output: Output) -> Respon
         if index % DECODED_PER_CHECKPOINT == 0:
             await trio.lowlevel.checkpoint()
     api_version = f"meta.k8s.io/{output.meta_version}"
-    return respond_bytes(list_body(METADATA_LIST, api_version, list_metadata(page), items), output)
+    body = list_body(METADATA_LIST, api_version, list_metadata(page), items)
+    return respond_bytes(body, output)

@@ -6,7 +6,7 @@ handful of different headers, so parsed ones are remembered.
 
 Go clients ask for "protobuf, or else JSON", both of the same quality. Upstream takes the first;
 here they get JSON, which they read as well: it is what is stored and costs a copy, while protobuf
-has to be made object by object (measured: 0.2 against 30 microseconds for each KB of a list).
+has to be made object by object (1 KB config maps in a list: 0.2 against 13 microseconds for each).
 Protobuf is written for those who accept nothing else, or say with `q` that they prefer it.
 """
 

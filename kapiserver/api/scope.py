@@ -8,8 +8,7 @@ become served bytes by swapping their first few characters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
@@ -23,6 +22,7 @@ from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import Compiled, PatchNode, SchemaSet
 from kapiserver.resources.schema.complete import FILL, FINISH, OPEN, Mode
 from kapiserver.storage import ObjectStore, Storage, StorageSpec, StoredObject
+from kapiserver.storage.codec import end_of_type
 
 
 def group_version(group: str, version: str) -> str:
@@ -43,15 +43,7 @@ def _unchanged(obj: Object, mode: Mode) -> None:
     """For objects whose type is not known."""
 
 
-# Smaller objects are copied to cut off their head; a view of a bigger one is cheaper.
 _COPIED = 4096
-
-
-class ListItems(NamedTuple):
-    """Items of a list, ready to be joined. `opening`: what each of them begins with."""
-
-    opening: bytes
-    rest: list[bytes | memoryview]
 
 
 class Scope:
@@ -176,35 +168,26 @@ class Scope:
         self.validator.complete(obj, FINISH)
         return orjson.dumps(obj)
 
-    def items(self, stored: Iterable[StoredObject]) -> ListItems:
+    @property
+    def item_opening(self) -> bytes:
+        """How items of a list begin: what `items` leaves out."""
+        return b"" if self.is_custom else b"{"
+
+    def items(self, stored: Sequence[StoredObject]) -> Sequence[bytes | memoryview]:
         """Objects as upstream's typed lists have them: kind and apiVersion are the list's.
 
         Lists of custom resources repeat them in every item.
         """
         if self.is_custom:
-            return ListItems(b"", [self.value(each) for each in stored])
-        head = self._stored_head
-        size = len(head)
+            return [self.value(each) for each in stored]
         if self._converts:
-            return ListItems(b"{", [self._tail(each) for each in stored])
-        # this comprehension is what a list costs: no calls in it for the usual object
-        return ListItems(
-            b"{",
-            [
-                (value if len(value) < _COPIED else memoryview(value))[size:]
-                if (value := each.value).startswith(head)
-                else self._tail(each)
-                for each in stored
-            ],
-        )
-
-    def _tail(self, stored: StoredObject) -> bytes:
-        value = self.value(stored)
-        if value.startswith(self._served_head):
-            return value[len(self._served_head) :]
-        obj = orjson.loads(value)
-        del obj["kind"], obj["apiVersion"]
-        return orjson.dumps(obj)[1:]
+            values = [self.value(each) for each in stored]
+            return [value[end_of_type(value) :] for value in values]
+        # These comprehensions are what a list costs. Objects of a resource are much of a size:
+        # small ones are copied to cut off their head; a view of a big one is cheaper.
+        if stored and len(stored[0].value) > _COPIED:
+            return [memoryview(each.value)[each.untyped_at :] for each in stored]
+        return [each.value[each.untyped_at :] for each in stored]
 
 
 def _head(kind: str, api_version: str) -> bytes:

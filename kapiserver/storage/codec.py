@@ -15,6 +15,7 @@ import orjson
 from kapiserver.errors import BadRequest
 
 _MARK = b'"resourceVersion":"'
+_METADATA = b'"metadata":'
 _HEAD = ("name", "generateName", "namespace", "selfLink", "uid")
 _REST = (
     "generation",
@@ -61,6 +62,11 @@ def encode(obj: dict[str, Any]) -> Encoded:
     except TypeError as error:  # orjson.JSONEncodeError: lone surrogates, integers over 64 bits
         raise BadRequest(f"the object cannot be encoded as JSON: {error}") from error
     return Encoded(encoded, encoded.index(_MARK) + len(_MARK))
+
+
+def end_of_type(value: bytes) -> int:
+    """Where kind and apiVersion end in a stored value: `encode` puts metadata behind them."""
+    return value.index(_METADATA)
 
 
 def strip_revision(value: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from kapiserver.storage.codec import restamp
+from kapiserver.storage.codec import end_of_type, restamp
 
 FieldsOf = Callable[[dict[str, Any]], Mapping[str, str]]
 Change = Callable[[dict[str, Any]], None]
@@ -46,7 +46,8 @@ class StoredObject:
     """Immutable. `value` is complete JSON in the storage version, resourceVersion included.
 
     `create_revision` and `revision` are the store's. Labels and selectable fields are taken out of
-    the value once, when a selector first asks for them.
+    the value once, when a selector first asks for them. From `untyped_at` on, the value is the
+    object without kind and apiVersion (and without its opening brace): an item of a list.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class StoredObject:
         "name",
         "namespace",
         "revision",
+        "untyped_at",
         "value",
     )
 
@@ -75,6 +77,7 @@ class StoredObject:
         self.namespace = namespace
         self.name = name
         self.value = value
+        self.untyped_at = end_of_type(value)
         self.revision = revision
         self.create_revision = create_revision
         self._form = form

@@ -41,9 +41,28 @@ async def test_a_list_holds_whole_objects_and_its_own_resource_version(api: Api)
     assert (await api.get("/api/v1/namespaces/kube-system/configmaps")).json["items"] == []
 
 
+async def test_items_have_the_type_of_the_list(api: Api) -> None:
+    """Typed lists: kind and apiVersion are not repeated. Metadata and rows have their own."""
+    await fill(api, "a")
+    assert (await api.post(MAPS, config_map("big", key="x" * 10_000))).status == 201
+    for accept in ("application/json", "application/json;pretty=1", "application/yaml"):
+        answer = await api.get(MAPS, headers={"accept": accept})
+        body = ryaml.loads(answer.text)
+        assert (body["kind"], body["apiVersion"]) == ("ConfigMapList", "v1")
+        assert [item["metadata"]["name"] for item in body["items"]] == ["a", "big"]
+        assert not any("kind" in item or "apiVersion" in item for item in body["items"])
+    empty = await api.get("/api/v1/namespaces/kube-system/configmaps")
+    assert empty.text.endswith('"items":[]}')
+    partial = (await api.get(MAPS, headers=METADATA)).json["items"]
+    assert [item["kind"] for item in partial] == ["PartialObjectMetadata"] * 2
+    rows = (await api.get(f"{MAPS}?includeObject=Object", headers=TABLE)).json["rows"]
+    assert [row["object"]["kind"] for row in rows] == ["ConfigMap"] * 2
+
+
 async def test_big_lists_are_whole(api: Api) -> None:
     await fill(api, *[f"m{index:04}" for index in range(600)])
-    assert len(names(await api.get(MAPS))) == 600
+    assert names(await api.get(MAPS)) == [f"m{index:04}" for index in range(600)]
+    assert names(await api.get(f"{MAPS}?limit=550")) == [f"m{index:04}" for index in range(550)]
 
 
 async def test_pages_are_one_consistent_list(api: Api) -> None:
@@ -199,7 +218,8 @@ async def test_another_version_of_the_same_objects(api: Api) -> None:
     assert old["apiVersion"] == "autoscaling/v1"
     assert old["spec"]["targetCPUUtilizationPercentage"] == 70
     listed = (await api.get(base.format("v1"))).json
-    assert listed["items"][0]["apiVersion"] == "autoscaling/v1"
+    assert listed["apiVersion"] == "autoscaling/v1"
+    assert listed["items"][0]["spec"]["targetCPUUtilizationPercentage"] == 70
     patched = await api.patch(
         base.format("v1") + "/h", {"spec": {"targetCPUUtilizationPercentage": 50}}
     )

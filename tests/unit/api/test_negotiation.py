@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from kapiserver.api import negotiation
-from kapiserver.api.negotiation import JSON, METADATA, OBJECT, TABLE, YAML, Output, negotiate
+from kapiserver.api.negotiation import (
+    JSON,
+    METADATA,
+    OBJECT,
+    PROTOBUF,
+    TABLE,
+    YAML,
+    Output,
+    negotiate,
+)
 from kapiserver.errors import NotAcceptable, UnsupportedMediaType
 
 KUBECTL_GET = (
@@ -23,6 +32,15 @@ CASES: list[tuple[bytes, Output]] = [
     (b"application/yaml;q=0.5,application/json;q=0.9", Output(JSON)),
     (b"text/html,application/xhtml+xml,*/*;q=0.8", Output(JSON)),
     (PROTOBUF_FIRST, Output(JSON)),
+    (b"application/vnd.kubernetes.protobuf,*/*", Output(JSON)),
+    (b"application/vnd.kubernetes.protobuf", Output(PROTOBUF)),
+    (b"application/vnd.kubernetes.protobuf,application/json;q=0.9", Output(PROTOBUF)),
+    (b"application/vnd.kubernetes.protobuf;q=0.5,application/json;q=0.4", Output(PROTOBUF)),
+    (
+        b"application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+        b"application/json",
+        Output(PROTOBUF, convert=METADATA),
+    ),
     (KUBECTL_GET, Output(JSON, convert=TABLE)),
     (b"application/json;as=Table;v=v1beta1;g=meta.k8s.io", Output(JSON, False, TABLE, "v1beta1")),
     (b"application/json;as=Table;v=v9;g=meta.k8s.io,application/json", Output(JSON)),
@@ -53,9 +71,15 @@ def test_nothing_acceptable_is_a_406_that_names_what_there_is() -> None:
     )
 
 
-def test_watches_are_json_whatever_comes_first() -> None:
+def test_protobuf_is_not_offered_where_nobody_writes_it() -> None:
+    with pytest.raises(NotAcceptable):
+        negotiate(PROTOBUF.encode(), protobuf=False)
+
+
+def test_watches_are_json_where_that_will_do() -> None:
     accept = b"application/vnd.kubernetes.protobuf;stream=watch,application/json;stream=watch"
     assert negotiation.negotiate_stream(accept).media_type == JSON
+    assert negotiation.negotiate_stream(accept.partition(b",")[0]).media_type == PROTOBUF
     with pytest.raises(NotAcceptable):
         negotiation.negotiate_stream(b"application/yaml")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
@@ -21,30 +20,35 @@ from kapiserver.resources.definition import (
     Subresource,
     WriteContext,
 )
-from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.pod_defaults import (
     default_host_ports,
     default_pod_spec,
     default_requests,
 )
+from kapiserver.resources.pod_features import drop_disabled
+from kapiserver.resources.pod_prepare import (
+    only_spec,
+    prepare_new_pod,
+    prepare_status,
+    resized,
+)
+from kapiserver.resources.pod_resources import qos_class
 from kapiserver.resources.pod_table import COLUMNS, row_conditions
 from kapiserver.resources.printing import dig, items, text
 from kapiserver.resources.strategies import (
     put_back,
-    put_back_metadata,
     set_default,
-    split_status,
 )
+from kapiserver.resources.validation.pod_annotations import check_annotations_stay
 from kapiserver.resources.validation.pod_resize import check_resize
 from kapiserver.resources.validation.pod_spec import check_new_pod, check_pod
+from kapiserver.resources.validation.pod_status import check_pod_status
 from kapiserver.resources.validation.pod_update import check_ephemeral_update, check_pod_update
 from kapiserver.resources.validation.pod_warnings import pod_warnings
 
 _EDITABLE = ("get", "patch", "update")
 _TERMINAL = ("Succeeded", "Failed")
-# Endpoints that take only their part of a pod, so that the rest needs no check.
-_OWN_RULES = ("binding", "status")
 
 
 def _defaults(pod: Object, context: WriteContext) -> None:
@@ -55,32 +59,9 @@ def _defaults(pod: Object, context: WriteContext) -> None:
     set_default(spec, "enableServiceLinks", True)
 
 
-def qos_class(spec: Object) -> str:
-    """Guaranteed, Burstable or BestEffort: from requests and limits of cpu and memory."""
-    requests: set[str] = set()
-    guaranteed = True
-    for container in [*items(spec, "containers"), *items(spec, "initContainers")]:
-        asked = _compute(dig(container, "resources", "requests"))
-        capped = _compute(dig(container, "resources", "limits"))
-        requests |= asked.keys() | capped.keys()
-        if capped.keys() != {"cpu", "memory"} or {**capped, **asked} != capped:
-            guaranteed = False
-    if not requests:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
-
-
-def _compute(amounts: Any) -> Mapping[str, str]:
-    """Only cpu and memory count for quality of service, and only amounts above zero."""
-    return {
-        name: str(amount)
-        for name, amount in (amounts or {}).items()
-        if name in ("cpu", "memory") and str(amount).strip("0.") != ""
-    }
-
-
 def _prepare_for_create(pod: Object, context: WriteContext) -> None:
     spec = pod.get("spec") or {}
+    prepare_new_pod(pod)
     pod["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
     if spec.get("schedulingGates"):
         pod["status"]["conditions"] = [
@@ -99,41 +80,18 @@ def _prepare_for_update(pod: Object, context: WriteContext) -> None:
         return
     if context.subresource == "ephemeralcontainers":
         added = items(pod, "spec", "ephemeralContainers")
-        _only_spec(pod, old, {**(old.get("spec") or {}), "ephemeralContainers": added})
+        spec = {k: v for k, v in (old.get("spec") or {}).items() if k != "ephemeralContainers"}
+        only_spec(pod, old, {**spec, "ephemeralContainers": added} if added else spec)
     elif context.subresource == "resize":
-        _only_spec(pod, old, _resized(pod.get("spec") or {}, old.get("spec") or {}))
+        only_spec(pod, old, resized(pod.get("spec") or {}, old.get("spec") or {}))
+    elif context.subresource == "status":
+        prepare_status(pod, old)
     else:
-        split_status(pod, context)
-        if context.subresource == "status":
-            # Kubelets of old corrupted owner references, which garbage collection relies on.
-            put_back_metadata(pod, old, "ownerReferences", "deletionTimestamp")
-            status = pod.setdefault("status", {})
-            if not status.get("qosClass") and dig(old, "status", "qosClass"):
-                status["qosClass"] = old["status"]["qosClass"]
-
-
-def _only_spec(pod: Object, old: Object, spec: Object) -> None:
-    pod["spec"] = spec
-    put_back(pod, old, "status")
-    put_back_metadata(pod, old, "labels", "annotations", "finalizers", "ownerReferences")
-
-
-def _resized(spec: Object, old: Object) -> Object:
-    """The old spec with the new resources of its containers; anything else is left to checks."""
-    if [c.get("name") for c in items(spec, "containers")] != [
-        c.get("name") for c in items(old, "containers")
-    ]:
-        return spec
-    merged = dict(old)
-    for field in ("containers", "initContainers"):
-        if len(items(spec, field)) == len(items(old, field)) and items(old, field):
-            merged[field] = [
-                {**before, **{k: after[k] for k in ("resources", "resizePolicy") if k in after}}
-                for before, after in zip(items(old, field), items(spec, field), strict=True)
-            ]
-    if "resources" in spec:
-        merged["resources"] = spec["resources"]
-    return merged
+        put_back(pod, old, "status")
+        before = old.get("spec") or {}
+        if "resources" in before:
+            set_default(pod.setdefault("spec", {}), "resources", before["resources"])
+    drop_disabled(pod.get("spec") or {}, old.get("spec") or {})
 
 
 def _validate_create(pod: Object, context: WriteContext) -> Sequence[Cause]:
@@ -144,18 +102,19 @@ def _validate_create(pod: Object, context: WriteContext) -> Sequence[Cause]:
 
 def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
     old, found = context.old, list[Cause]()
-    if old is None or context.subresource in _OWN_RULES:
+    if old is None or context.subresource == "binding":
         return found
-    check_pod(found, pod)
+    if context.subresource == "status":
+        check_annotations_stay(found, pod, old)
+        check_pod_status(found, pod, old)
+        return found
+    check_pod(found, pod, old)
     if context.subresource == "ephemeralcontainers":
         check_ephemeral_update(found, pod, old)
     elif context.subresource == "resize":
         check_resize(found, pod, old)
-        if qos_class(pod.get("spec") or {}) != qos_class(old.get("spec") or {}):
-            shown = text(pod, "status", "qosClass")
-            detail = "Pod QOS Class may not change as a result of resizing"
-            found.append(invalid("spec", shown, detail))
-    elif not context.subresource:
+    else:
+        check_annotations_stay(found, pod, old)
         check_pod_update(found, pod, old)
     return found
 

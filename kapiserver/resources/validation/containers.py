@@ -19,6 +19,11 @@ from kapiserver.resources.field_errors import (
 from kapiserver.resources.validation.env import check_env, check_env_from
 from kapiserver.resources.validation.formats import Found, check_label
 from kapiserver.resources.validation.mounts import Volumes, check_mounts
+from kapiserver.resources.validation.pod_tolerance import (
+    STRICT,
+    Tolerance,
+    restarts_on_resize,
+)
 from kapiserver.resources.validation.ports import check_host_ports, check_ports
 from kapiserver.resources.validation.probes import check_lifecycle, check_probes
 from kapiserver.resources.validation.quantities import check_container_resources
@@ -27,6 +32,7 @@ from kapiserver.resources.validation.security_context import check_container_sec
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
+_RESTART_ACTIONS = ("Restart", "RestartAllContainers")
 _RESIZED = ("cpu", "memory")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _MAX_RESTART_RULES = 20
@@ -65,6 +71,7 @@ class PodFacts:
     restart_policy: str
     host_users: bool
     operating_system: str
+    tolerance: Tolerance = STRICT
 
 
 def check_containers(found: Found, containers: Any, path: str, pod: PodFacts) -> None:
@@ -93,6 +100,8 @@ def check_init_containers(
         name = container.get("name", "")
         _check_common(found, container, name, here, pod)
         _check_restarts(found, container, here)
+        if restarts_on_resize(container) and not pod.tolerance.restarts_on_resize:
+            _check_resized_start(found, container["resizePolicy"], f"{here}.resizePolicy")
         if name in names:
             found.append(duplicate(f"{here}.name", name))
         elif name:
@@ -164,7 +173,9 @@ def _check_common(found: Found, container: Object, name: str, path: str, pod: Po
     if policy not in PULL_POLICIES:
         _check_choice(found, policy, PULL_POLICIES, f"{path}.imagePullPolicy")
     if value := get("resources"):
-        check_container_resources(found, value, f"{path}.resources", pod.claims)
+        pages = pod.tolerance.partial_pages
+        here = f"{path}.resources"
+        check_container_resources(found, value, here, pod.claims, partial_pages=pages)
     if value := get("resizePolicy"):
         _check_resize(found, value, f"{path}.resizePolicy", pod.restart_policy)
     if value := get("securityContext"):
@@ -198,8 +209,9 @@ def _check_restarts(found: Found, container: Object, path: str) -> None:
 
 
 def _check_restart_rule(found: Found, rule: Object, path: str) -> None:
-    if rule.get("action") != "Restart":
-        found.append(unsupported(f"{path}.action", rule.get("action", ""), ("Restart",)))
+    action = rule.get("action", "")
+    if action not in _RESTART_ACTIONS:
+        found.append(unsupported(f"{path}.action", action, _RESTART_ACTIONS))
     codes = rule.get("exitCodes")
     if codes is None:
         found.append(required(f"{path}.exitCodes", "must be specified"))
@@ -223,5 +235,13 @@ def _check_resize(found: Found, policies: Any, path: str, restart_policy: str) -
         if restart not in _RESIZE_POLICIES:
             _check_choice(found, restart, _RESIZE_POLICIES, path)
         if restart_policy == "Never" and restart != "NotRequired":
-            detail = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            detail = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
             found.append(invalid(path, restart, detail))
+
+
+def _check_resized_start(found: Found, policies: Any, path: str) -> None:
+    detail = "must not be set to 'RestartContainer' for non-sidecar initContainers"
+    for position, policy in enumerate(policies):
+        if policy.get("restartPolicy") == "RestartContainer":
+            here = f"{path}[{position}].restartPolicy"
+            found.append(invalid(here, "RestartContainer", detail))

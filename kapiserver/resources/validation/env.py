@@ -10,13 +10,14 @@ from kapiserver.resources.field_errors import invalid, required, unsupported
 from kapiserver.resources.schema.quantity import canonical_quantity
 from kapiserver.resources.validation.formats import (
     Found,
+    check_label,
     check_named,
     check_subdomain,
     config_key,
     environment_name,
 )
 from kapiserver.resources.validation.labels import check_qualified
-from kapiserver.resources.validation.paths import check_local_path
+from kapiserver.resources.validation.paths import check_descending
 
 _ONE_AT_A_TIME = "may not have more than one field specified at a time"
 _ENV_FIELDS = (
@@ -137,10 +138,19 @@ def _check_key(found: Found, reference: Object, path: str) -> None:
 
 
 def _check_file_key(found: Found, reference: Object, path: str) -> None:
-    for field in ("key", "volumeName", "path"):
-        if not reference.get(field):
-            found.append(required(f"{path}.{field}"))
-    check_local_path(found, reference.get("path", ""), f"{path}.path")
+    key, volume, file = (reference.get(f, "") for f in ("key", "volumeName", "path"))
+    if not key:
+        found.append(required(f"{path}.key"))
+    else:
+        found += [invalid(f"{path}.key", key, problem) for problem in environment_name(key)]
+    if not volume:
+        found.append(required(f"{path}.volumeName"))
+    else:
+        check_label(found, volume, f"{path}.volumeName")
+    if not file:
+        found.append(required(f"{path}.path"))
+    else:
+        check_descending(found, file, f"{path}.path")
 
 
 def _check_env_field(found: Found, reference: Object, path: str) -> None:

@@ -22,8 +22,8 @@ def check_mode(found: Found, mode: Any, path: str) -> None:
         found.append(invalid(path, mode, _BAD_MODE))
 
 
-def check_keys(found: Found, items: Any, path: str) -> None:
-    for position, item in enumerate(items):
+def check_keys(found: Found, items: Any, path: str, first: int = 0) -> None:
+    for position, item in enumerate(items, first):
         here = f"{path}[{position}]"
         if not item.get("key"):
             found.append(required(f"{here}.key"))

@@ -34,30 +34,32 @@ def check_annotations(found: Found, annotations: Any, path: str) -> None:
         found.append(too_long(path, ANNOTATIONS_LIMIT))
 
 
-def check_selector(found: Found, selector: Any, path: str) -> None:
-    """A metav1.LabelSelector; None is fine."""
+def check_selector(found: Found, selector: Any, path: str, *, values: bool = True) -> None:
+    """A metav1.LabelSelector; None is fine. `values`: whether values of expressions matter."""
     if not selector:
         return
     check_labels(found, selector.get("matchLabels"), f"{path}.matchLabels")
     for position, requirement in enumerate(selector.get("matchExpressions") or ()):
-        check_requirement(found, requirement, f"{path}.matchExpressions[{position}]")
+        here = f"{path}.matchExpressions[{position}]"
+        check_requirement(found, requirement, here, values=values)
 
 
-def check_requirement(found: Found, requirement: Object, path: str) -> None:
+def check_requirement(found: Found, requirement: Object, path: str, *, values: bool = True) -> None:
     operator = requirement.get("operator", "")
-    values = requirement.get("values") or ()
+    given = requirement.get("values") or ()
     if operator in ("In", "NotIn"):
-        if not values:
+        if not given:
             detail = "must be specified when `operator` is 'In' or 'NotIn'"
             found.append(required(f"{path}.values", detail))
     elif operator in ("Exists", "DoesNotExist"):
-        if values:
+        if given:
             detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             found.append(forbidden(f"{path}.values", detail))
     else:
         found.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
     check_qualified(found, requirement.get("key", ""), f"{path}.key")
-    check_values(found, values, f"{path}.values")
+    if values:
+        check_values(found, given, f"{path}.values")
 
 
 def check_values(found: Found, values: Any, path: str) -> None:

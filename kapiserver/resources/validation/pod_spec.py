@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from kapiserver.resources.definition import Object
@@ -24,22 +24,31 @@ from kapiserver.resources.validation.containers import (
 from kapiserver.resources.validation.formats import (
     MAX_INT32,
     Found,
-    check_ip,
     check_label,
     check_subdomain,
     in_range,
-    underscored_subdomain,
 )
 from kapiserver.resources.validation.labels import (
     check_annotations,
     check_labels,
     check_qualified,
 )
-from kapiserver.resources.validation.ports import check_host_network
-from kapiserver.resources.validation.quantities import (
-    check_container_resources,
-    check_pod_resources,
+from kapiserver.resources.validation.pod_annotations import (
+    MIRROR,
+    check_annotated_fields,
+    check_pod_annotations,
 )
+from kapiserver.resources.validation.pod_level import check_pod_resources
+from kapiserver.resources.validation.pod_network import (
+    check_aliases,
+    check_dns,
+    check_hostname_override,
+)
+from kapiserver.resources.validation.pod_os import check_host_process, check_system
+from kapiserver.resources.validation.pod_tolerance import STRICT, Tolerance
+from kapiserver.resources.validation.pod_tolerance import tolerance as tolerance_for
+from kapiserver.resources.validation.ports import check_host_network
+from kapiserver.resources.validation.quantities import check_container_resources
 from kapiserver.resources.validation.scheduling import (
     check_affinity,
     check_gates,
@@ -47,27 +56,30 @@ from kapiserver.resources.validation.scheduling import (
     check_tolerations,
 )
 from kapiserver.resources.validation.security_context import check_host_users, check_pod_security
-from kapiserver.resources.validation.volumes import check_volumes
+from kapiserver.resources.validation.volumes import check_file_volumes, check_volumes
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 PREEMPTION_POLICIES = ("PreemptLowerPriority", "Never")
-_SYSTEMS = ("linux", "windows")
-_MAX_NAMESERVERS = 3
-_MAX_SEARCHES = 32
-_MAX_SEARCH_CHARACTERS = 2048
-_MAX_HOSTNAME = 64
-_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
-_MIRROR = "kubernetes.io/config.mirror"
 
 
-def check_pod(found: Found, pod: Object) -> None:
-    """What must hold of a pod whenever it is written."""
+def check_pod(found: Found, pod: Object, old: Object | None = None) -> None:
+    """What must hold of a pod whenever it is written; `old` is the pod that it replaces."""
     metadata = pod.get("metadata") or {}
     spec = pod.get("spec") or {}
-    if annotations := metadata.get("annotations"):
-        check_pod_annotations(found, annotations, spec, "metadata.annotations")
-    check_pod_spec(found, spec, "spec", pod_name=metadata.get("name", ""), is_pod=True)
+    annotations = metadata.get("annotations") or {}
+    if annotations:
+        before = ((old or {}).get("metadata") or {}).get("annotations")
+        check_pod_annotations(found, annotations, spec, "metadata.annotations", before)
+    check_pod_spec(
+        found,
+        spec,
+        "spec",
+        pod_name=metadata.get("name", ""),
+        is_pod=True,
+        is_mirror=MIRROR in annotations,
+        tolerance=tolerance_for((old or {}).get("spec")),
+    )
     if not spec.get("serviceAccountName"):
         _check_no_tokens(found, spec)
     for field in ("containers", "initContainers"):
@@ -83,42 +95,32 @@ def check_new_pod(found: Found, pod: Object) -> None:
     if spec.get("nodeName") and spec.get("schedulingGates"):
         detail = "cannot be set until all schedulingGates have been cleared"
         found.append(forbidden("spec.nodeName", detail))
+    check_annotated_fields(found, (pod.get("metadata") or {}).get("annotations"), spec, "spec")
 
 
 def check_template(
-    found: Found, template: Object, path: str, claims: Iterable[Object] = ()
+    found: Found,
+    template: Object,
+    path: str,
+    claims: Iterable[Object] = (),
+    old: Object | None = None,
 ) -> None:
-    """A pod template; `claims` are the claim templates whose volumes it may mount as well."""
+    """A pod template; `claims` are the claim templates whose volumes it may mount as well, `old`
+    the template that it replaces."""
     metadata = template.get("metadata") or {}
     spec = template.get("spec") or {}
+    annotations = metadata.get("annotations")
     check_labels(found, metadata.get("labels"), f"{path}.labels")
-    if annotations := metadata.get("annotations"):
+    if annotations:
         check_annotations(found, annotations, f"{path}.annotations")
-        check_pod_annotations(found, annotations, spec, f"{path}.annotations")
-    check_pod_spec(found, spec, f"{path}.spec", is_pod=False, claims=claims)
+        before = ((old or {}).get("metadata") or {}).get("annotations")
+        check_pod_annotations(found, annotations, spec, f"{path}.annotations", before)
+    lenient = tolerance_for((old or {}).get("spec"))
+    check_pod_spec(found, spec, f"{path}.spec", is_pod=False, claims=claims, tolerance=lenient)
+    check_annotated_fields(found, annotations, spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         detail = "ephemeral containers not allowed in pod template"
         found.append(forbidden(f"{path}.spec.ephemeralContainers", detail))
-
-
-def check_pod_annotations(
-    found: Found, annotations: Mapping[str, str], spec: Object, path: str
-) -> None:
-    mirror = annotations.get(_MIRROR)
-    if mirror is not None and not spec.get("nodeName"):
-        detail = "must set spec.nodeName if mirror pod annotation is set"
-        found.append(invalid(f"{path}[{_MIRROR}]", mirror, detail))
-    cost = annotations.get(_DELETION_COST)
-    if cost is not None and not _is_int32(cost):
-        found.append(invalid(f"{path}[{_DELETION_COST}]", cost, "must be a 32bit integer"))
-
-
-def _is_int32(text: str) -> bool:
-    digits = text[1:] if text[:1] == "-" else text
-    # the canonical form only: no plus, no leading zeros
-    if not (digits.isascii() and digits.isdigit()) or (digits[0] == "0" and text != "0"):
-        return False
-    return -MAX_INT32 - 1 <= int(text[:12]) <= MAX_INT32 and len(text) <= 11
 
 
 def check_pod_spec(
@@ -128,7 +130,9 @@ def check_pod_spec(
     *,
     is_pod: bool,
     pod_name: str = "",
+    is_mirror: bool = False,
     claims: Iterable[Object] = (),
+    tolerance: Tolerance = STRICT,
 ) -> None:
     get = spec.get
     grace = get("terminationGracePeriodSeconds")
@@ -136,11 +140,15 @@ def check_pod_spec(
         found.append(required(f"{path}.terminationGracePeriodSeconds"))
     volumes: dict[str, Object] = {}
     if entries := get("volumes"):
-        volumes = check_volumes(found, entries, f"{path}.volumes", pod_name=pod_name, is_pod=is_pod)
+        volumes = check_volumes(
+            found, entries, f"{path}.volumes", pod_name=pod_name, tolerance=tolerance
+        )
     for claim in claims:
         name = (claim.get("metadata") or {}).get("name", "")
         volumes[name] = {"name": name, "persistentVolumeClaim": {"claimName": name}}
     resource_claims = get("resourceClaims") or ()
+    if resource_claims and is_mirror:
+        found.append(forbidden("", "static pods do not support resource claims"))
     if resource_claims:
         _check_resource_claims(found, resource_claims, f"{path}.resourceClaims")
     facts = PodFacts(
@@ -150,6 +158,7 @@ def check_pod_spec(
         restart_policy=get("restartPolicy", ""),
         host_users=get("hostUsers") is not False,
         operating_system=(get("os") or {}).get("name", ""),
+        tolerance=tolerance,
     )
     regular, initial = get("containers") or (), get("initContainers") or ()
     check_containers(found, regular, f"{path}.containers", facts)
@@ -158,8 +167,7 @@ def check_pod_spec(
     if ephemeral := get("ephemeralContainers"):
         here = f"{path}.ephemeralContainers"
         check_ephemeral_containers(found, ephemeral, (*regular, *initial), here, facts)
-    if resources := get("resources"):
-        check_pod_resources(found, resources, f"{path}.resources")
+    check_pod_resources(found, spec, path, facts.claims, partial_pages=tolerance.partial_pages)
     if get("hostNetwork"):
         check_host_network(found, regular, f"{path}.containers", is_pod=is_pod)
     _check_choice(found, get("restartPolicy", ""), RESTART_POLICIES, path, "restartPolicy")
@@ -167,37 +175,52 @@ def check_pod_spec(
     if selector := get("nodeSelector"):
         check_labels(found, selector, f"{path}.nodeSelector")
     if context := get("securityContext"):
-        check_pod_security(found, context, spec, f"{path}.securityContext")
+        here = f"{path}.securityContext"
+        check_pod_security(found, context, spec, here, node_sysctls=tolerance.node_sysctls)
     if get("shareProcessNamespace") and get("hostPID"):
         detail = "ShareProcessNamespace and HostPID cannot both be enabled"
-        found.append(invalid(f"{path}.securityContext.shareProcessNamespace", True, detail))
+        found.append(invalid(f"{path}.shareProcessNamespace", True, detail))
     if affinity := get("affinity"):
-        check_affinity(found, affinity, f"{path}.affinity")
-    _check_dns(found, get("dnsPolicy"), get("dnsConfig"), f"{path}.dnsConfig")
+        check_affinity(found, affinity, f"{path}.affinity", tolerance)
+    check_dns(found, get("dnsPolicy"), get("dnsConfig"), f"{path}.dnsConfig")
     for position, gate in enumerate(get("readinessGates") or ()):
         here = f"{path}.readinessGates[{position}].conditionType"
         check_qualified(found, gate.get("conditionType", ""), here)
     if gates := get("schedulingGates"):
         check_gates(found, gates, f"{path}.schedulingGates")
     if constraints := get("topologySpreadConstraints"):
-        check_spreading(found, constraints, f"{path}.topologySpreadConstraints")
-    check_host_users(found, spec, path)
-    _check_names(found, spec, path)
+        check_spreading(found, constraints, f"{path}.topologySpreadConstraints", tolerance)
+    check_host_process(found, spec, path)
+    check_host_users(found, spec, path, tolerance)
+    check_hostname_override(found, spec, path)
+    _check_subdomains(found, spec, path, "serviceAccountName", "nodeName")
     deadline = get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= MAX_INT32:
         here = f"{path}.activeDeadlineSeconds"
         found.append(invalid(here, deadline, in_range(1, MAX_INT32)))
+    for field in ("hostname", "subdomain"):
+        if name := get(field):
+            check_label(found, name, f"{path}.{field}")
     if tolerations := get("tolerations"):
-        check_tolerations(found, tolerations, f"{path}.tolerations")
-    for position, alias in enumerate(get("hostAliases") or ()):
-        _check_alias(found, alias, f"{path}.hostAliases[{position}]")
+        comparisons = tolerance.comparisons
+        check_tolerations(found, tolerations, f"{path}.tolerations", comparisons=comparisons)
+    check_aliases(found, get("hostAliases") or (), f"{path}.hostAliases")
+    _check_subdomains(found, spec, path, "priorityClassName", "runtimeClassName")
     policy = get("preemptionPolicy")
     if policy is not None:
         _check_choice(found, policy, PREEMPTION_POLICIES, path, "preemptionPolicy")
     if overhead := get("overhead"):
-        check_container_resources(found, {"limits": overhead}, f"{path}.overhead")
-    if (system := get("os")) is not None:
-        _check_system(found, system.get("name", ""), f"{path}.os")
+        pages = tolerance.partial_pages
+        resources = {"limits": overhead}
+        check_container_resources(found, resources, f"{path}.overhead", partial_pages=pages)
+    check_system(found, spec, path)
+    check_file_volumes(found, spec, path)
+
+
+def _check_subdomains(found: Found, spec: Object, path: str, *fields: str) -> None:
+    for field in fields:
+        if name := spec.get(field):
+            check_subdomain(found, name, f"{path}.{field}")
 
 
 def _check_choice(
@@ -206,82 +229,6 @@ def _check_choice(
     if value not in choices:
         here = f"{path}.{field}"
         found.append(unsupported(here, value, choices) if value else required(here))
-
-
-def _check_names(found: Found, spec: Object, path: str) -> None:
-    get = spec.get
-    for field in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
-        name = get(field)
-        if name:
-            check_subdomain(found, name, f"{path}.{field}")
-    for field in ("hostname", "subdomain"):
-        if name := get(field):
-            check_label(found, name, f"{path}.{field}")
-    override = get("hostnameOverride")
-    if override is not None:
-        _check_hostname_override(found, override, spec, f"{path}.hostnameOverride")
-
-
-def _check_hostname_override(found: Found, name: str, spec: Object, path: str) -> None:
-    if len(name) > _MAX_HOSTNAME:
-        found.append(invalid(path, name, f"must be no more than {_MAX_HOSTNAME} characters"))
-    check_subdomain(found, name, path)
-    if spec.get("setHostnameAsFQDN"):
-        detail = "may not be specified when `setHostnameAsFQDN` is true"
-        found.append(forbidden(path, detail))
-    if spec.get("hostNetwork"):
-        found.append(forbidden(path, "may not be specified when `hostNetwork` is true"))
-
-
-def _check_system(found: Found, name: str, path: str) -> None:
-    if not name:
-        found.append(required(f"{path}.name", "cannot be empty"))
-    elif name not in _SYSTEMS:
-        found.append(unsupported(path, name, _SYSTEMS))
-
-
-def _check_alias(found: Found, alias: Object, path: str) -> None:
-    check_ip(found, alias.get("ip", ""), f"{path}.ip")
-    for position, name in enumerate(alias.get("hostnames") or ()):
-        check_subdomain(found, name, f"{path}.hostnames[{position}]")
-
-
-def _check_dns(found: Found, policy: Any, config: Any, path: str) -> None:
-    if policy == "None":
-        if config is None:
-            detail = "must provide `dnsConfig` when `dnsPolicy` is None"
-            found.append(required(path, detail))
-            return
-        if not config.get("nameservers"):
-            detail = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-            found.append(required(f"{path}.nameservers", detail))
-            return
-    if not config:
-        return
-    servers = config.get("nameservers") or ()
-    if len(servers) > _MAX_NAMESERVERS:
-        detail = f"must not have more than {_MAX_NAMESERVERS} nameservers"
-        found.append(invalid(f"{path}.nameservers", servers, detail))
-    for position, server in enumerate(servers):
-        check_ip(found, server, f"{path}.nameservers[{position}]")
-    searches = config.get("searches") or ()
-    if len(searches) > _MAX_SEARCHES:
-        detail = f"must not have more than {_MAX_SEARCHES} search paths"
-        found.append(invalid(f"{path}.searches", searches, detail))
-    if len(" ".join(searches)) > _MAX_SEARCH_CHARACTERS:
-        detail = (
-            f"must not have more than {_MAX_SEARCH_CHARACTERS} characters (including spaces) in "
-            "the search list"
-        )
-        found.append(invalid(f"{path}.searches", searches, detail))
-    for position, search in enumerate(searches):
-        if search != ".":
-            name = search.removesuffix(".")
-            here = f"{path}.searches[{position}]"
-            found += [invalid(here, name, problem) for problem in underscored_subdomain(name)]
-    for position, option in enumerate(config.get("options") or ()):
-        if not option.get("name"):
-            found.append(required(f"{path}.options[{position}]", "must not be empty"))
 
 
 def _check_resource_claims(found: Found, claims: Any, path: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required
 from kapiserver.resources.validation.formats import MAX_INT32, Found, in_range
+from kapiserver.resources.validation.pod_tolerance import tolerance
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_tolerations
 from kapiserver.resources.validation.spec_diff import spec_diff
@@ -27,7 +28,6 @@ _TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
 
 def check_pod_update(found: Found, new: Object, old: Object) -> None:
     """`new` is well formed as such; here is what the change from `old` may not be."""
-    _check_mirror(found, new, old)
     after, before = new.get("spec") or {}, old.get("spec") or {}
     if after == before:
         return
@@ -50,15 +50,6 @@ def check_pod_update(found: Found, new: Object, old: Object) -> None:
         difference = spec_diff(before, kept, "core.PodSpec")
         detail = f"pod updates may not change fields other than {_UPDATABLE}\n{difference}"
         found.append(forbidden("spec", detail))
-
-
-def _check_mirror(found: Found, new: Object, old: Object) -> None:
-    after = ((new.get("metadata") or {}).get("annotations") or {}).get(_MIRROR)
-    before = ((old.get("metadata") or {}).get("annotations") or {}).get(_MIRROR)
-    if after != before:
-        verb = "add" if before is None else "remove or update"
-        path = f"metadata.annotations[{_MIRROR}]"
-        found.append(forbidden(path, f"may not {verb} mirror pod annotation"))
 
 
 def _check_deadline(found: Found, after: Object, before: Object) -> bool:
@@ -87,7 +78,8 @@ def _check_added_tolerations(found: Found, after: Object, before: Object) -> Non
             detail = "existing toleration can not be modified except its tolerationSeconds"
             found.append(forbidden("spec.tolerations", detail))
             return
-    check_tolerations(found, wanted, "spec.tolerations")
+    comparisons = tolerance(before).comparisons
+    check_tolerations(found, wanted, "spec.tolerations", comparisons=comparisons)
 
 
 def _timeless(toleration: Object) -> Object:

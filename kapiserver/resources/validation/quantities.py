@@ -78,12 +78,13 @@ def _is_whole(name: str) -> bool:
     return name in _COUNTED or is_extended(name)
 
 
-def _overcommits(name: str) -> bool:
+def overcommits(name: str) -> bool:
     return is_native(name) and not name.startswith(HUGE_PAGES)
 
 
 @lru_cache(1024)
-def _resource_name(name: str) -> tuple[str, ...]:
+def resource_name(name: str) -> tuple[str, ...]:
+    """What is wrong with the name of something that there are amounts of."""
     problems = qualified_name(name)
     if problems:
         return problems
@@ -96,7 +97,7 @@ def _resource_name(name: str) -> tuple[str, ...]:
 @lru_cache(1024)
 def container_resource(name: str) -> tuple[str, ...]:
     """What is wrong with the name of something that a container can ask for."""
-    problems = _resource_name(name)
+    problems = resource_name(name)
     if "/" not in name:
         if name not in _COMPUTE and not name.startswith(HUGE_PAGES):
             return (*problems, "must be a standard resource for containers")
@@ -111,19 +112,21 @@ def _check_container_name(found: Found, name: str, path: str) -> None:
 
 
 def _check_pod_name(found: Found, name: str, path: str) -> None:
-    problems = _resource_name(name)
+    problems = resource_name(name)
     found += [invalid(path, name, problem) for problem in problems]
     if not problems and name not in _POD_LEVEL and not name.startswith(HUGE_PAGES):
         found.append(unsupported(path, name, ("cpu", "hugepages-", "memory")))
 
 
-def check_amount(found: Found, name: str, quantity: Any, path: str) -> None:
+def check_amount(
+    found: Found, name: str, quantity: Any, path: str, *, partial_pages: bool = False
+) -> None:
     value = amount(quantity)
     if value < 0:
         found.append(invalid(path, quantity, NON_NEGATIVE))
     if value.denominator != 1 and _is_whole(name):
         found.append(invalid(path, quantity, "must be an integer"))
-    if name.startswith(HUGE_PAGES):
+    if name.startswith(HUGE_PAGES) and not partial_pages:
         page = quantity_value(name.removeprefix(HUGE_PAGES))
         if not page or value % page:
             detail = f"{quantity} is not positive integer multiple of {name}"
@@ -131,17 +134,26 @@ def check_amount(found: Found, name: str, quantity: Any, path: str) -> None:
 
 
 def check_container_resources(
-    found: Found, resources: Object, path: str, claims: Collection[str] = ()
+    found: Found,
+    resources: Object,
+    path: str,
+    claims: Collection[str] = (),
+    *,
+    partial_pages: bool = False,
 ) -> None:
-    _check_requirements(found, resources, path, claims, _check_container_name)
+    _check_requirements(found, resources, path, claims, _check_container_name, partial_pages)
 
 
-def check_pod_resources(found: Found, resources: Object, path: str) -> None:
-    """spec.resources of a pod: what all its containers together may use."""
-    if resources.get("claims"):
-        detail = "claims cannot be set for Resources at pod-level"
-        found.append(forbidden(f"{path}.claims", detail))
-    _check_requirements(found, resources, path, (), _check_pod_name)
+def check_pod_requirements(
+    found: Found,
+    resources: Object,
+    path: str,
+    claims: Collection[str],
+    *,
+    partial_pages: bool,
+) -> None:
+    """spec.resources of a pod: fewer resources than for a container."""
+    _check_requirements(found, resources, path, claims, _check_pod_name, partial_pages)
 
 
 def _check_requirements(
@@ -150,25 +162,26 @@ def _check_requirements(
     path: str,
     claims: Collection[str],
     check_name: Callable[[Found, str, str], None],
+    partial_pages: bool,
 ) -> None:
     limits = resources.get("limits") or {}
     requests = resources.get("requests") or {}
     for name, quantity in limits.items():
         here = f"{path}.limits[{name}]"
         check_name(found, name, here)
-        check_amount(found, name, quantity, here)
+        check_amount(found, name, quantity, here, partial_pages=partial_pages)
     for name, quantity in requests.items():
         here = f"{path}.requests[{name}]"
         check_name(found, name, here)
-        check_amount(found, name, quantity, here)
+        check_amount(found, name, quantity, here, partial_pages=partial_pages)
         limit = limits.get(name)
         if limit is None:
-            if not _overcommits(name):
+            if not overcommits(name):
                 detail = "Limit must be set for non overcommitable resources"
                 found.append(required(f"{path}.limits", detail))
         elif limit != quantity:
             asked, allowed = amount(quantity), amount(limit)
-            if asked != allowed and not _overcommits(name):
+            if asked != allowed and not overcommits(name):
                 detail = f"must be equal to {name} limit of {limit}"
                 found.append(invalid(f"{path}.requests", quantity, detail))
             elif asked > allowed:

@@ -16,9 +16,11 @@ from kapiserver.resources.names import dns1123_label, dns1123_subdomain
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.label_syntax import label_value
 from kapiserver.resources.validation.labels import check_qualified, check_selector, check_values
+from kapiserver.resources.validation.pod_tolerance import STRICT, Tolerance, repeated_keys
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("Equal", "Exists")
+_COMPARISONS = ("Lt", "Gt")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _UNSATISFIABLE = ("DoNotSchedule", "ScheduleAnyway")
@@ -29,7 +31,10 @@ _BAD_OPERATOR = "not a valid selector operator"
 _POSITIVE = "must be greater than zero"
 
 
-def check_tolerations(found: Found, tolerations: Any, path: str) -> None:
+def check_tolerations(
+    found: Found, tolerations: Any, path: str, *, comparisons: bool = False
+) -> None:
+    """`comparisons`: whether Lt and Gt, whose feature is off, are let pass."""
     for position, toleration in enumerate(tolerations):
         here = f"{path}[{position}]"
         key, operator = toleration.get("key", ""), toleration.get("operator", "")
@@ -52,26 +57,33 @@ def check_tolerations(found: Found, tolerations: Any, path: str) -> None:
             if value:
                 detail = "value must be empty when `operator` is 'Exists'"
                 found.append(invalid(f"{here}.operator", value, detail))
-        else:
+        elif operator not in _COMPARISONS:
             found.append(unsupported(f"{here}.operator", operator, _OPERATORS))
+        elif not comparisons:
+            choices = (*_OPERATORS, *_COMPARISONS)
+            found.append(unsupported(f"{here}.operator", operator, choices))
         if effect and effect not in _EFFECTS:
             found.append(unsupported(f"{here}.effect", effect, _EFFECTS))
 
 
-def check_affinity(found: Found, affinity: Object, path: str) -> None:
+def check_affinity(
+    found: Found, affinity: Object, path: str, tolerance: Tolerance = STRICT
+) -> None:
     nodes = affinity.get("nodeAffinity")
     if nodes is not None:
-        _check_node_affinity(found, nodes, f"{path}.nodeAffinity")
+        strict = not tolerance.node_label_values
+        _check_node_affinity(found, nodes, f"{path}.nodeAffinity", strict=strict)
     for field in ("podAffinity", "podAntiAffinity"):
         pods = affinity.get(field)
         if pods is not None:
-            _check_pod_affinity(found, pods, f"{path}.{field}")
+            values = not tolerance.pod_selector_values
+            _check_pod_affinity(found, pods, f"{path}.{field}", values=values)
 
 
-def _check_node_affinity(found: Found, nodes: Object, path: str) -> None:
+def _check_node_affinity(found: Found, nodes: Object, path: str, *, strict: bool) -> None:
     selector = nodes.get(_REQUIRED)
     if selector is not None:
-        check_node_selector(found, selector, f"{path}.{_REQUIRED}")
+        check_node_selector(found, selector, f"{path}.{_REQUIRED}", strict=strict)
     for position, term in enumerate(nodes.get(_PREFERRED) or ()):
         here = f"{path}.{_PREFERRED}[{position}]"
         _check_weight(found, term, here)
@@ -79,14 +91,14 @@ def _check_node_affinity(found: Found, nodes: Object, path: str) -> None:
         _check_node_term(found, preference, f"{here}.preference", strict=False)
 
 
-def check_node_selector(found: Found, selector: Object, path: str) -> None:
+def check_node_selector(found: Found, selector: Object, path: str, *, strict: bool = True) -> None:
     terms = selector.get("nodeSelectorTerms")
     if not terms:
         detail = "must have at least one node selector term"
         found.append(required(f"{path}.nodeSelectorTerms", detail))
         return
     for position, term in enumerate(terms):
-        _check_node_term(found, term, f"{path}.nodeSelectorTerms[{position}]", strict=True)
+        _check_node_term(found, term, f"{path}.nodeSelectorTerms[{position}]", strict=strict)
 
 
 def _check_node_term(found: Found, term: Object, path: str, *, strict: bool) -> None:
@@ -138,40 +150,57 @@ def _check_weight(found: Found, term: Object, path: str) -> None:
         found.append(invalid(f"{path}.weight", weight, _WEIGHT))
 
 
-def _check_pod_affinity(found: Found, pods: Object, path: str) -> None:
+def _check_pod_affinity(found: Found, pods: Object, path: str, *, values: bool) -> None:
     for position, term in enumerate(pods.get(_REQUIRED) or ()):
-        _check_pod_term(found, term, f"{path}.{_REQUIRED}[{position}]")
+        _check_pod_term(found, term, f"{path}.{_REQUIRED}[{position}]", values=values)
     for position, weighted in enumerate(pods.get(_PREFERRED) or ()):
         here = f"{path}.{_PREFERRED}[{position}]"
         _check_weight(found, weighted, here)
-        _check_pod_term(found, weighted.get("podAffinityTerm") or {}, f"{here}.podAffinityTerm")
+        term = weighted.get("podAffinityTerm") or {}
+        _check_pod_term(found, term, f"{here}.podAffinityTerm", values=values)
 
 
-def _check_pod_term(found: Found, term: Object, path: str) -> None:
-    selector = term.get("labelSelector")
-    check_selector(found, selector, f"{path}.labelSelector")
-    check_selector(found, term.get("namespaceSelector"), f"{path}.namespaceSelector")
+def _check_pod_term(found: Found, term: Object, path: str, *, values: bool) -> None:
+    check_selector(found, term.get("labelSelector"), f"{path}.labelSelector", values=values)
+    here = f"{path}.namespaceSelector"
+    check_selector(found, term.get("namespaceSelector"), here, values=values)
     for name in term.get("namespaces") or ():
         found += [invalid(f"{path}.namespace", name, problem) for problem in dns1123_label(name)]
-    matched, mismatched = term.get("matchLabelKeys") or (), term.get("mismatchLabelKeys") or ()
-    for field, keys in (("matchLabelKeys", matched), ("mismatchLabelKeys", mismatched)):
-        if keys and selector is None:
-            detail = "must not be specified when labelSelector is not set"
-            found.append(forbidden(f"{path}.{field}", detail))
-            continue
-        for position, key in enumerate(keys):
-            check_qualified(found, key, f"{path}.{field}[{position}]")
-    for position, key in enumerate(matched):
-        if key in mismatched:
-            detail = "exists in both matchLabelKeys and mismatchLabelKeys"
-            found.append(invalid(f"{path}.matchLabelKeys[{position}]", key, detail))
+    _check_label_keys(found, term, path)
     topology = term.get("topologyKey", "")
     if not topology:
         found.append(required(f"{path}.topologyKey", "can not be empty"))
     check_qualified(found, topology, f"{path}.topologyKey")
 
 
-def check_spreading(found: Found, constraints: Any, path: str) -> None:
+def _check_label_keys(found: Found, holder: Object, path: str) -> None:
+    """Keys of labels that stand for the pod's own values, on top of a selector."""
+    matched = holder.get("matchLabelKeys") or ()
+    mismatched = holder.get("mismatchLabelKeys") or ()
+    for field, keys in (("matchLabelKeys", matched), ("mismatchLabelKeys", mismatched)):
+        _check_keys(found, holder, keys, f"{path}.{field}")
+    for position, key in enumerate(matched):
+        if key in mismatched:
+            detail = "exists in both matchLabelKeys and mismatchLabelKeys"
+            found.append(invalid(f"{path}.matchLabelKeys[{position}]", key, detail))
+    for position, key in repeated_keys(holder, matched):
+        found.append(invalid(f"{path}[{position}]", key, _BOTH))
+    for position, key in repeated_keys(holder, mismatched):
+        detail = "exists in both mismatchLabelKeys and labelSelector"
+        found.append(invalid(f"{path}[{position}]", key, detail))
+
+
+def _check_keys(found: Found, holder: Object, keys: Any, path: str) -> None:
+    if keys and holder.get("labelSelector") is None:
+        found.append(forbidden(path, "must not be specified when labelSelector is not set"))
+        return
+    for position, key in enumerate(keys):
+        check_qualified(found, key, f"{path}[{position}]")
+
+
+def check_spreading(
+    found: Found, constraints: Any, path: str, tolerance: Tolerance = STRICT
+) -> None:
     for position, each in enumerate(constraints):
         here = f"{path}[{position}]"
         skew = each.get("maxSkew", 0)
@@ -195,8 +224,12 @@ def check_spreading(found: Found, constraints: Any, path: str) -> None:
             policy = each.get(field)
             if policy is not None and policy not in _INCLUSIONS:
                 found.append(unsupported(f"{here}.{field}", policy, _INCLUSIONS))
-        _check_spread_keys(found, each, f"{here}.matchLabelKeys")
-        check_selector(found, each.get("labelSelector"), f"{here}.labelSelector")
+        if tolerance.spread_keys:
+            _check_unmerged_keys(found, each, f"{here}.matchLabelKeys")
+        else:
+            _check_label_keys(found, each, here)
+        if not tolerance.spread_selectors:
+            check_selector(found, each.get("labelSelector"), f"{here}.labelSelector")
 
 
 def _check_domains(found: Found, each: Object, action: str, path: str) -> None:
@@ -210,16 +243,15 @@ def _check_domains(found: Found, each: Object, action: str, path: str) -> None:
         found.append(invalid(path, domains, detail))
 
 
-def _check_spread_keys(found: Found, each: Object, path: str) -> None:
-    keys, selector = each.get("matchLabelKeys") or (), each.get("labelSelector")
-    if keys and selector is None:
-        found.append(forbidden(path, "must not be specified when labelSelector is not set"))
+def _check_unmerged_keys(found: Found, each: Object, path: str) -> None:
+    """The rule from before keys became expressions of the selector."""
+    keys, selector = each.get("matchLabelKeys") or (), each.get("labelSelector") or {}
+    _check_keys(found, each, keys, path)
     used = {
-        *((selector or {}).get("matchLabels") or ()),
-        *(e.get("key", "") for e in (selector or {}).get("matchExpressions") or ()),
+        *(selector.get("matchLabels") or ()),
+        *(e.get("key", "") for e in selector.get("matchExpressions") or ()),
     }
     for position, key in enumerate(keys):
-        check_qualified(found, key, f"{path}[{position}]")
         if key in used:
             found.append(invalid(f"{path}[{position}]", key, _BOTH))
 

@@ -15,8 +15,11 @@ from kapiserver.resources.field_errors import (
     too_long,
     unsupported,
 )
-from kapiserver.resources.validation.formats import Found, check_id, check_subdomain
+from kapiserver.resources.validation.formats import Found, check_id
 from kapiserver.resources.validation.paths import check_descending
+from kapiserver.resources.validation.pod_annotations import each_container
+from kapiserver.resources.validation.pod_os import check_windows_options
+from kapiserver.resources.validation.pod_tolerance import Tolerance
 
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _GROUP_CHANGES = ("Always", "OnRootMismatch")
@@ -24,6 +27,7 @@ _GROUP_MERGES = ("Merge", "Strict")
 _LABEL_CHANGES = ("MountOption", "Recursive")
 _PROC_MOUNTS = ("Default", "Unmasked")
 _MAX_PROFILE_PATH = 4095
+_OWN_USERS = "when `hostUsers` is false"
 _SYSCTL_MAX = 253
 _SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _SYSCTL = f"^({_SEGMENT}[\\./])*{_SEGMENT}$"
@@ -33,7 +37,10 @@ _NET_SETTINGS = ("net.",)
 _IPC_SETTINGS = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
 
 
-def check_pod_security(found: Found, context: Object, spec: Object, path: str) -> None:
+def check_pod_security(
+    found: Found, context: Object, spec: Object, path: str, *, node_sysctls: bool
+) -> None:
+    """`node_sysctls`: whether settings of the node's own namespaces are let pass."""
     get = context.get
     check_id(found, get("fsGroup"), f"{path}.fsGroup")
     check_id(found, get("runAsUser"), f"{path}.runAsUser")
@@ -41,16 +48,22 @@ def check_pod_security(found: Found, context: Object, spec: Object, path: str) -
     for position, group in enumerate(get("supplementalGroups") or ()):
         check_id(found, group, f"{path}.supplementalGroups[{position}]")
     for position, sysctl in enumerate(settings := get("sysctls") or ()):
-        _check_sysctl(found, sysctl, settings[:position], spec, f"{path}.sysctls[{position}].name")
-    for field, choices in (
-        ("fsGroupChangePolicy", _GROUP_CHANGES),
-        ("supplementalGroupsPolicy", _GROUP_MERGES),
-        ("seLinuxChangePolicy", _LABEL_CHANGES),
-    ):
-        value = get(field)
-        if value is not None and value not in choices:
-            found.append(unsupported(f"{path}.{field}", value, choices))
-    _check_shared(found, context, path)
+        here = f"{path}.sysctls[{position}].name"
+        _check_sysctl(found, sysctl, settings[:position], spec, here, lenient=node_sysctls)
+    _check_choice(found, context, "fsGroupChangePolicy", _GROUP_CHANGES, path)
+    _check_seccomp(found, get("seccompProfile"), f"{path}.seccompProfile")
+    _check_windows(found, context, path)
+    _check_app_armor(found, get("appArmorProfile"), f"{path}.appArmorProfile")
+    _check_choice(found, context, "supplementalGroupsPolicy", _GROUP_MERGES, path)
+    _check_choice(found, context, "seLinuxChangePolicy", _LABEL_CHANGES, path)
+
+
+def _check_choice(
+    found: Found, context: Object, field: str, choices: tuple[str, ...], path: str
+) -> None:
+    value = context.get(field)
+    if value is not None and value not in choices:
+        found.append(unsupported(f"{path}.{field}", value, choices))
 
 
 def check_container_security(found: Found, context: Object, path: str, host_users: bool) -> None:
@@ -64,6 +77,7 @@ def check_container_security(found: Found, context: Object, path: str, host_user
         if host_users and mount == "Unmasked":
             detail = "`hostUsers` must be false to use `Unmasked`"
             found.append(invalid(f"{path}.procMount", mount, detail))
+    _check_seccomp(found, get("seccompProfile"), f"{path}.seccompProfile")
     if get("allowPrivilegeEscalation") is False:
         if get("privileged"):
             detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
@@ -75,19 +89,14 @@ def check_container_security(found: Found, context: Object, path: str, host_user
                 "CAP_SYS_ADMIN"
             )
             found.append(invalid(path, context, detail))
-    _check_shared(found, context, path)
+    _check_windows(found, context, path)
+    _check_app_armor(found, get("appArmorProfile"), f"{path}.appArmorProfile")
 
 
-def _check_shared(found: Found, context: Object, path: str) -> None:
-    profile = context.get("seccompProfile")
-    if profile is not None:
-        _check_seccomp(found, profile, f"{path}.seccompProfile")
-    profile = context.get("appArmorProfile")
-    if profile is not None:
-        _check_app_armor(found, profile, f"{path}.appArmorProfile")
+def _check_windows(found: Found, context: Object, path: str) -> None:
     options = context.get("windowsOptions")
     if options is not None:
-        _check_windows(found, options, f"{path}.windowsOptions")
+        check_windows_options(found, options, f"{path}.windowsOptions")
 
 
 def _check_profile_type(found: Found, kind: str, path: str, field: str) -> None:
@@ -97,7 +106,9 @@ def _check_profile_type(found: Found, kind: str, path: str, field: str) -> None:
         found.append(unsupported(f"{path}.type", kind, _PROFILES))
 
 
-def _check_seccomp(found: Found, profile: Object, path: str) -> None:
+def _check_seccomp(found: Found, profile: Object | None, path: str) -> None:
+    if profile is None:
+        return
     kind, local = profile.get("type", ""), profile.get("localhostProfile")
     field = f"{path}.localhostProfile"
     _check_profile_type(found, kind, path, "seccompProfile")
@@ -111,7 +122,9 @@ def _check_seccomp(found: Found, profile: Object, path: str) -> None:
         found.append(invalid(field, profile, detail))
 
 
-def _check_app_armor(found: Found, profile: Object, path: str) -> None:
+def _check_app_armor(found: Found, profile: Object | None, path: str) -> None:
+    if profile is None:
+        return
     kind, local = profile.get("type", ""), profile.get("localhostProfile")
     field = f"{path}.localhostProfile"
     if kind != "Localhost":
@@ -124,24 +137,12 @@ def _check_app_armor(found: Found, profile: Object, path: str) -> None:
         found.append(required(field, "must be set when AppArmor type is Localhost"))
     elif local != local.strip():
         found.append(invalid(field, local, "must not be padded with whitespace"))
-    elif len(local) > _MAX_PROFILE_PATH:
+    if len(local or "") > _MAX_PROFILE_PATH:
         found.append(too_long(field, _MAX_PROFILE_PATH))
 
 
-def _check_windows(found: Found, options: Object, path: str) -> None:
-    name = options.get("gmsaCredentialSpecName")
-    if name is not None:
-        check_subdomain(found, name, f"{path}.gmsaCredentialSpecName")
-    if options.get("gmsaCredentialSpec") == "":
-        detail = "gmsaCredentialSpec cannot be an empty string"
-        found.append(invalid(f"{path}.gmsaCredentialSpec", "", detail))
-    if options.get("runAsUserName") == "":
-        detail = "runAsUserName cannot be an empty string"
-        found.append(invalid(f"{path}.runAsUserName", "", detail))
-
-
 def _check_sysctl(
-    found: Found, sysctl: Object, before: Sequence[Any], spec: Object, path: str
+    found: Found, sysctl: Object, before: Sequence[Any], spec: Object, path: str, *, lenient: bool
 ) -> None:
     name = sysctl.get("name", "")
     if not name:
@@ -152,13 +153,15 @@ def _check_sysctl(
     elif any(other.get("name") == name for other in before):
         found.append(duplicate(path, name))
     dotted = name.replace("/", ".")
+    if lenient:
+        return
     if spec.get("hostNetwork") and dotted.startswith(_NET_SETTINGS):
         found.append(invalid(path, name, "may not be specified when 'hostNetwork' is true"))
     elif spec.get("hostIPC") and dotted.startswith(_IPC_SETTINGS):
         found.append(invalid(path, name, "may not be specified when 'hostIPC' is true"))
 
 
-def check_host_users(found: Found, spec: Object, path: str) -> None:
+def check_host_users(found: Found, spec: Object, path: str, tolerance: Tolerance) -> None:
     """A user namespace of its own goes with no other namespace of the node."""
     if spec.get("hostUsers") is not False:
         return
@@ -167,5 +170,9 @@ def check_host_users(found: Found, spec: Object, path: str) -> None:
         ("hostPID", "HostPID"),
         ("hostIPC", "HostIPC"),
     ):
-        if spec.get(field):
-            found.append(forbidden(f"{path}.{shown}", "when `pod.Spec.HostUsers` is false"))
+        tolerated = field == "hostNetwork" and tolerance.own_users_on_node_network
+        if spec.get(field) and not tolerated:
+            found.append(forbidden(f"{path}.{shown}", _OWN_USERS))
+    for here, container in each_container(spec, path):
+        if container.get("volumeDevices") and not tolerance.devices_of_own_users:
+            found.append(forbidden(f"{here}.volumeDevices", _OWN_USERS))

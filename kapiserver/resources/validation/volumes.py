@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kapiserver.resources.definition import Object
-from kapiserver.resources.field_errors import duplicate, forbidden, invalid, required, unsupported
+from kapiserver.resources.field_errors import (
+    duplicate,
+    forbidden,
+    invalid,
+    not_found,
+    required,
+    unsupported,
+)
 from kapiserver.resources.names import dns1123_label, dns1123_subdomain
 from kapiserver.resources.schema.quantity import quantity_value
 from kapiserver.resources.validation.claims import check_claim_template
@@ -13,7 +20,9 @@ from kapiserver.resources.validation.containers import PULL_POLICIES
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.keys import check_downward, check_keys, check_mode
 from kapiserver.resources.validation.paths import check_no_backsteps
-from kapiserver.resources.validation.plugin_volumes import PLUGIN_SOURCES
+from kapiserver.resources.validation.plugin_volumes import PLUGIN_SOURCES, check_portal
+from kapiserver.resources.validation.pod_annotations import each_container
+from kapiserver.resources.validation.pod_tolerance import STRICT, Tolerance
 from kapiserver.resources.validation.projected import check_projected
 
 _HOST_PATH_TYPES = (
@@ -29,7 +38,7 @@ _HOST_PATH_TYPES = (
 
 
 def check_volumes(
-    found: Found, volumes: Any, path: str, *, pod_name: str, is_pod: bool
+    found: Found, volumes: Any, path: str, *, pod_name: str, tolerance: Tolerance = STRICT
 ) -> dict[str, Object]:
     """Answers with the well-formed volumes by name: only they can be mounted."""
     good: dict[str, Object] = {}
@@ -37,7 +46,7 @@ def check_volumes(
         here = f"{path}[{position}]"
         name = volume.get("name", "")
         before = len(found)
-        _check_source(found, volume, here, pod_name=pod_name, is_pod=is_pod)
+        _check_source(found, volume, here, pod_name, tolerance)
         if not name:
             found.append(required(f"{here}.name"))
         else:
@@ -64,7 +73,9 @@ def _check_own_claims(found: Found, volumes: Any, path: str, pod_name: str) -> N
             found.append(invalid(here, claim, detail))
 
 
-def _check_source(found: Found, volume: Object, path: str, *, pod_name: str, is_pod: bool) -> None:
+def _check_source(
+    found: Found, volume: Object, path: str, pod_name: str, tolerance: Tolerance
+) -> None:
     count = 0
     for kind, check in _SOURCES.items() if len(volume) != 2 else _only(volume):
         source = volume.get(kind)
@@ -75,7 +86,15 @@ def _check_source(found: Found, volume: Object, path: str, *, pod_name: str, is_
             detail = "may not specify more than 1 volume type"
             found.append(forbidden(f"{path}.{_SECOND_NAMES.get(kind, kind)}", detail))
         else:
-            check(found, source, f"{path}.{_PATHS.get(kind, kind)}")
+            here = f"{path}.{_PATHS.get(kind, kind)}"
+            if kind == "image" and not (source.get("reference") or tolerance.unnamed_images):
+                found.append(required(f"{here}.reference"))
+            if kind == "projected":
+                check_projected(found, source, here, lenient=tolerance.token_paths)
+            else:
+                check(found, source, here)
+            if kind == "iscsi":
+                check_portal(found, source, path, volume.get("name", ""))
     if count == 0:
         found.append(required(path, "must specify a volume type"))
     elif "ephemeral" in volume and pod_name and volume.get("name"):
@@ -83,8 +102,6 @@ def _check_source(found: Found, volume: Object, path: str, *, pod_name: str, is_
         for problem in dns1123_subdomain(claim):
             detail = f'PVC name "{claim}": {problem}'
             found.append(invalid(f"{path}.name", volume["name"], detail))
-    elif is_pod and "image" in volume and not (volume["image"] or {}).get("reference"):
-        found.append(required(f"{path}.image.reference"))
 
 
 def _only(volume: Object) -> list[tuple[str, Any]]:
@@ -150,8 +167,27 @@ def _check_image(found: Found, source: Object, path: str) -> None:
         found.append(unsupported(here, policy, PULL_POLICIES) if policy else required(here))
 
 
+def check_file_volumes(found: Found, spec: Object, path: str) -> None:
+    """Files that variables come from are in volumes that the pod's containers write themselves."""
+    volumes: dict[str, Object] | None = None
+    for here, container in each_container(spec, path):
+        for position, variable in enumerate(container.get("env") or ()):
+            reference = (variable.get("valueFrom") or {}).get("fileKeyRef")
+            if reference is None:
+                continue
+            if volumes is None:
+                volumes = {each.get("name", ""): each for each in spec.get("volumes") or ()}
+            name = reference.get("volumeName", "")
+            where = f"{here}.env[{position}].valueFrom.fileKeyRef.volumeName"
+            if name not in volumes:
+                found.append(not_found(where, name))
+            elif volumes[name].get("emptyDir") is None:
+                detail = "referenced volume must be of type emptyDir"
+                found.append(invalid(where, name, detail))
+
+
 # In the order in which kube-apiserver looks for them: the first one counts.
-_SOURCES = {
+_OWN_SOURCES = {
     "emptyDir": _check_empty_dir,
     "hostPath": check_host_path,
     "secret": _check_secret,
@@ -161,8 +197,40 @@ _SOURCES = {
     "projected": check_projected,
     "ephemeral": _check_ephemeral,
     "image": _check_image,
-    **PLUGIN_SOURCES,
 }
+_ORDER = (
+    "emptyDir",
+    "hostPath",
+    "gitRepo",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "flocker",
+    "persistentVolumeClaim",
+    "rbd",
+    "cinder",
+    "cephfs",
+    "quobyte",
+    "downwardAPI",
+    "fc",
+    "flexVolume",
+    "configMap",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "storageos",
+    "projected",
+    "scaleIO",
+    "csi",
+    "ephemeral",
+    "image",
+)
+_SOURCES = {kind: {**_OWN_SOURCES, **PLUGIN_SOURCES}[kind] for kind in _ORDER}
 # Paths that differ from the field's name, as kube-apiserver reports them.
 _PATHS = {"gcePersistentDisk": "persistentDisk"}
 _SECOND_NAMES = {"downwardAPI": "downwarAPI", "cephfs": "cephFS"}

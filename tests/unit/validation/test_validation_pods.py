@@ -341,12 +341,12 @@ def test_a_resize_changes_cpu_and_memory_and_removes_nothing() -> None:
     assert update_refused("pods", old, changed(old, f"{path}.cpu", "2"), "resize") == []
     assert update_refused("pods", old, changed(old, f"{path}.cpu", None), "resize") == [
         (
-            "spec.containers[0].resources.requests",
-            "Forbidden: resource requests cannot be removed",
-        ),
-        (
             "spec",
             'Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing',
+        ),
+        (
+            "spec.containers[0].resources.requests",
+            "Forbidden: resource requests cannot be removed",
         ),
     ]
     grown = changed(old, f"{path}.ephemeral-storage", "2Gi")

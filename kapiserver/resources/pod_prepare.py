@@ -1,0 +1,168 @@
+"""What happens to a pod between its defaults and its checks: on create, and on each endpoint that
+takes only a part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.pod_features import drop_disabled
+from kapiserver.resources.pod_resources import default_pod_level, qos_class
+from kapiserver.resources.strategies import put_back, put_back_all_but, put_back_metadata
+from kapiserver.resources.validation.pod_annotations import APP_ARMOR, app_armor_profile
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_CLAIM_STATUSES = (
+    "resourceClaimStatuses",
+    "extendedResourceClaimStatus",
+    "nodeAllocatableResourceClaimStatuses",
+)
+_OFF_IN_STATUS = ("volumeHealth", "nodeAllocatableResourceClaimStatuses")
+_STATUS_LISTS = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+_LISTS = ("initContainers", "containers", "ephemeralContainers")
+
+
+def prepare_new_pod(pod: Object) -> None:
+    spec = pod.get("spec") or {}
+    metadata = pod.get("metadata") or {}
+    drop_disabled(spec)
+    _merge_label_keys(spec, metadata.get("labels") or {})
+    _sync_app_armor(spec, metadata.get("annotations") or {})
+    default_pod_level(spec)
+
+
+def _merge_label_keys(spec: Object, labels: Object) -> None:
+    """Label keys stand for the pod's own values of those labels, which become expressions."""
+    affinity = spec.get("affinity") or {}
+    for field in ("podAffinity", "podAntiAffinity"):
+        for term in _terms(affinity.get(field) or {}):
+            _merge(term, "matchLabelKeys", "In", labels)
+            _merge(term, "mismatchLabelKeys", "NotIn", labels)
+    for constraint in spec.get("topologySpreadConstraints") or ():
+        _merge(constraint, "matchLabelKeys", "In", labels)
+
+
+def _terms(pods: Object) -> Iterator[Object]:
+    yield from pods.get(_REQUIRED) or ()
+    for weighted in pods.get(_PREFERRED) or ():
+        if weighted.get("podAffinityTerm"):
+            yield weighted["podAffinityTerm"]
+
+
+def _merge(holder: Object, field: str, operator: str, labels: Object) -> None:
+    selector = holder.get("labelSelector")
+    if selector is None:
+        return
+    added = [
+        {"key": key, "operator": operator, "values": [labels[key]]}
+        for key in holder.get(field) or ()
+        if key in labels
+    ]
+    if added:
+        expressions = [*(selector.get("matchExpressions") or ()), *added]
+        holder["labelSelector"] = {**selector, "matchExpressions": expressions}
+
+
+def _sync_app_armor(spec: Object, annotations: Object) -> None:
+    """Profiles that old clients put into annotations, as the fields that replaced them."""
+    if (spec.get("os") or {}).get("name") == "windows":
+        return
+    if not any(key.startswith(APP_ARMOR) for key in annotations):
+        return
+    of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
+    for field in _LISTS:
+        for container in spec.get(field) or ():
+            profile = app_armor_profile(annotations.get(APP_ARMOR + container.get("name", "")))
+            own = (container.get("securityContext") or {}).get("appArmorProfile")
+            if profile is not None and own is None and profile != of_pod:
+                container.setdefault("securityContext", {})["appArmorProfile"] = profile
+
+
+def only_spec(pod: Object, old: Object, spec: Object) -> None:
+    pod["spec"] = spec
+    put_back(pod, old, "status")
+    put_back_metadata(
+        pod, old, "labels", "annotations", "finalizers", "ownerReferences", "deletionTimestamp"
+    )
+
+
+def resized(spec: Object, old: Object) -> Object:
+    """The old spec with the new resources of its containers; anything else is left to checks."""
+    merged = dict(old)
+    for field in ("containers", "initContainers"):
+        after, before = spec.get(field) or [], old.get(field) or []
+        if len(after) != len(before):
+            return spec
+        if not before:
+            continue
+        if [c.get("name") for c in after] != [c.get("name") for c in before]:
+            merged[field] = after
+        else:
+            merged[field] = [
+                _with_resources(one, other) for one, other in zip(before, after, strict=True)
+            ]
+    if "resources" in spec:
+        merged["resources"] = {**spec["resources"]}
+        default_pod_level(merged)
+    return merged
+
+
+def _with_resources(container: Object, wanted: Object) -> Object:
+    made = dict(container)
+    put_back(made, wanted, "resources", "resizePolicy")
+    return made
+
+
+def prepare_status(pod: Object, old: Object) -> None:
+    """/status takes status and most metadata."""
+    put_back_all_but(pod, old, "status")
+    # Kubelets of old corrupted owner references, which garbage collection relies on.
+    put_back_metadata(pod, old, "ownerReferences", "deletionTimestamp")
+    status, before = dict(pod.get("status") or {}), old.get("status") or {}
+    pod["status"] = status
+    for field in _CLAIM_STATUSES:
+        if field not in status and field in before:
+            status[field] = before[field]
+    if not status.get("qosClass"):
+        status["qosClass"] = before.get("qosClass") or qos_class(old.get("spec") or {})
+    _keep_generations(status, before)
+    _align_addresses(status)
+    for field in _OFF_IN_STATUS:
+        if field not in before:
+            status.pop(field, None)
+    if not _has_volume_statuses(before):
+        for mount in _mounts(status):
+            mount.pop("volumeStatus", None)
+
+
+def _keep_generations(status: Object, before: Object) -> None:
+    """Writers that do not know of generations leave them out: that is no news."""
+    if not status.get("observedGeneration") and before.get("observedGeneration"):
+        status["observedGeneration"] = before["observedGeneration"]
+    known = {each.get("type"): each for each in before.get("conditions") or ()}
+    for condition in status.get("conditions") or ():
+        had = known.get(condition.get("type"))
+        if had and had.get("observedGeneration") and not condition.get("observedGeneration"):
+            condition["observedGeneration"] = had["observedGeneration"]
+
+
+def _align_addresses(status: Object) -> None:
+    """podIP is the first one of podIPs, whichever of them was given."""
+    first, listed = status.get("podIP", ""), status.get("podIPs") or []
+    if first and (not listed or listed[0].get("ip", "") != first):
+        status["podIPs"] = [{"ip": first}]
+    elif listed and listed[0].get("ip"):
+        status["podIP"] = listed[0]["ip"]
+
+
+def _mounts(status: Object) -> Iterator[Object]:
+    for field in _STATUS_LISTS:
+        for each in status.get(field) or ():
+            yield from each.get("volumeMounts") or ()
+
+
+def _has_volume_statuses(status: Object) -> Any:
+    return any(mount.get("volumeStatus") is not None for mount in _mounts(status))

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, Subresource, WriteContext
+from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.names import dns1123_label
-from kapiserver.resources.printing import column, table, value_at
+from kapiserver.resources.printing import column, dig, items, table, text, value_at
 from kapiserver.resources.strategies import (
     put_back,
     put_back_all_but,
     split_status,
     with_status,
 )
+from kapiserver.resources.validation.labels import check_qualified
 
 FINALIZER = "kubernetes"
+_STANDARD_FINALIZERS = (FINALIZER, "orphan", "foregroundDeletion")
 NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+def _defaults(obj: Object, context: WriteContext) -> None:
+    status = obj.get("status")
+    if isinstance(status, dict) and not status.get("phase"):
+        status["phase"] = "Active"
+    _default_name_label(obj, context)
 
 
 def _default_name_label(obj: Object, context: WriteContext) -> None:
@@ -50,6 +63,35 @@ def _prepare_for_update(obj: Object, context: WriteContext) -> None:
     put_back(obj, old, "spec")
 
 
+def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    finalizers = items(obj, "spec", "finalizers")
+    found: list[Cause] = []
+    if context.subresource == "status":
+        _check_phase(found, obj)
+    elif context.subresource == "finalize":
+        for position, name in enumerate(finalizers):
+            _check_finalizer(found, name, f"spec.finalizers[{position}]")
+    else:
+        for name in finalizers:
+            _check_finalizer(found, name, "spec.finalizers")
+    return found
+
+
+def _check_finalizer(found: list[Cause], name: str, path: str) -> None:
+    check_qualified(found, name, path)
+    if "/" not in name and name not in _STANDARD_FINALIZERS:
+        detail = "name is neither a standard finalizer name nor is it fully qualified"
+        found.append(invalid(path, name, detail))
+
+
+def _check_phase(found: list[Cause], obj: Object) -> None:
+    going, phase = dig(obj, "metadata", "deletionTimestamp"), text(obj, "status", "phase")
+    wanted, state = ("Terminating", "not empty") if going else ("Active", "empty")
+    if phase != wanted:
+        detail = f"may only be '{wanted}' if `deletionTimestamp` is {state}"
+        found.append(invalid("status.Phase", phase, detail))  # upstream spells it so
+
+
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "Namespace",
@@ -64,9 +106,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         name_rule=dns1123_label,
         strategy=with_status(
-            defaults=_default_name_label,
+            defaults=_defaults,
             create=_prepare_for_create,
             update=_prepare_for_update,
+            validate=_validate,
             generation=False,
         ),
         columns=table(column("Status", value_at("status", "phase"), "Active or Terminating.")),

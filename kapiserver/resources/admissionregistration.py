@@ -12,9 +12,9 @@ from kapiserver.resources.definition import (
     Prepare,
     ResourceDefinition,
     Strategy,
+    Validate,
     WriteContext,
 )
-from kapiserver.resources.field_errors import duplicate, required
 from kapiserver.resources.printing import (
     UNSET,
     column,
@@ -26,7 +26,20 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
-from kapiserver.resources.strategies import set_default, with_status, without_status
+from kapiserver.resources.strategies import (
+    set_default,
+    split_status_and_metadata,
+    with_status,
+    without_status,
+)
+from kapiserver.resources.validation.admission_policies import (
+    check_mutating_policy,
+    check_policy_binding,
+    check_policy_status,
+    check_validating_policy,
+)
+from kapiserver.resources.validation.admission_rules import check_not_static, static_warnings
+from kapiserver.resources.validation.webhooks import check_webhooks, webhook_warnings
 
 ADMISSION = Group("admissionregistration.k8s.io", "io.k8s.api.admissionregistration")
 _CATEGORY = ("api-extensions",)
@@ -78,32 +91,55 @@ def _constraint_defaults(match: object) -> None:
         _rule_defaults(items(match, "excludeResourceRules"))
 
 
-def _validate_webhooks(obj: Object, context: WriteContext) -> Sequence[Cause]:
+def _validate_webhooks(*, mutating: bool) -> Validate:
+    def validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+        found: list[Cause] = []
+        old = None if context.old is None else items(context.old, "webhooks")
+        check_webhooks(found, items(obj, "webhooks"), old, mutating=mutating)
+        if old is None:
+            check_not_static(found, obj)
+        return found
+
+    return validate
+
+
+def _webhook_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    warnings = webhook_warnings(items(obj, "webhooks"))
+    return warnings if context.old is None else [*static_warnings(obj), *warnings]
+
+
+def _static_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    return () if context.old is None or context.subresource else static_warnings(obj)
+
+
+def _validate_policy(obj: Object, context: WriteContext) -> Sequence[Cause]:
     found: list[Cause] = []
-    seen: set[str] = set()
-    for position, webhook in enumerate(items(obj, "webhooks")):
-        here = f"webhooks[{position}]"
-        name = text(webhook, "name")
-        if name in seen:
-            found.append(duplicate(f"{here}.name", name))
-        seen.add(name)
-        client = webhook.get("clientConfig") or {}
-        if ("url" in client) == ("service" in client):
-            found.append(
-                required(f"{here}.clientConfig", "exactly one of url or service is required")
-            )
-        if not webhook.get("admissionReviewVersions"):
-            found.append(
-                required(
-                    f"{here}.admissionReviewVersions",
-                    "must specify one of v1, v1beta1",
-                )
-            )
+    if context.subresource == "status":
+        check_policy_status(found, obj.get("status") or {})
+        return found
+    check_validating_policy(found, obj, context.old)
+    if context.old is None:
+        check_not_static(found, obj)
     return found
 
 
-def _validate_binding(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    return () if dig(obj, "spec", "policyName") else [required("spec.policyName")]
+def _validate_mutating_policy(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_mutating_policy(found, obj, context.old)
+    if context.old is None:
+        check_not_static(found, obj)
+    return found
+
+
+def _validate_binding(*, mutating: bool) -> Validate:
+    def validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+        found: list[Cause] = []
+        check_policy_binding(found, obj.get("spec") or {}, mutating=mutating)
+        if context.old is None:
+            check_not_static(found, obj)
+        return found
+
+    return validate
 
 
 def _param_kind(obj: Object, now: float) -> str:
@@ -138,18 +174,25 @@ _PARAM_KIND = column("ParamKind", _param_kind, "The kind that holds the policy's
 def _webhooks(*, mutating: bool) -> Strategy:
     return without_status(
         defaults=_webhook_defaults(mutating=mutating),
-        validate=_validate_webhooks,
+        validate=_validate_webhooks(mutating=mutating),
+        warnings=_webhook_warnings,
         unconditional_update=False,
         generation=True,
+        complete=True,
     )
 
 
-_BINDINGS = without_status(
-    defaults=_binding_defaults,
-    validate=_validate_binding,
-    unconditional_update=False,
-    generation=True,
-)
+def _bindings(*, mutating: bool) -> Strategy:
+    return without_status(
+        defaults=_binding_defaults,
+        validate=_validate_binding(mutating=mutating),
+        warnings=_static_warnings,
+        unconditional_update=False,
+        generation=True,
+        complete=True,
+    )
+
+
 _WEBHOOK_COLUMNS = table(_count("Webhooks", "webhooks", "Number of webhooks."))
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
@@ -159,7 +202,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         categories=_CATEGORY,
         strategy=without_status(
-            defaults=_policy_defaults, unconditional_update=False, generation=True
+            defaults=_policy_defaults,
+            validate=_validate_mutating_policy,
+            warnings=_static_warnings,
+            unconditional_update=False,
+            generation=True,
+            complete=True,
         ),
         columns=table(
             _count("Mutations", "mutations", "Number of mutations.", "spec"), _PARAM_KIND
@@ -170,7 +218,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "mutatingadmissionpolicybindings",
         namespaced=False,
         categories=_CATEGORY,
-        strategy=_BINDINGS,
+        strategy=_bindings(mutating=True),
         columns=_binding_columns(),
     ),
     ADMISSION.resource(
@@ -187,7 +235,14 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         categories=_CATEGORY,
         subresources=(STATUS,),
-        strategy=with_status(defaults=_policy_defaults, unconditional_update=False),
+        strategy=with_status(
+            defaults=_policy_defaults,
+            update=split_status_and_metadata,
+            validate=_validate_policy,
+            warnings=_static_warnings,
+            unconditional_update=False,
+            complete=True,
+        ),
         columns=table(
             _count("Validations", "validations", "Number of validations.", "spec"), _PARAM_KIND
         ),
@@ -197,7 +252,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "validatingadmissionpolicybindings",
         namespaced=False,
         categories=_CATEGORY,
-        strategy=_BINDINGS,
+        strategy=_bindings(mutating=False),
         columns=_binding_columns(),
     ),
     ADMISSION.resource(

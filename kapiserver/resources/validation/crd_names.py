@@ -108,7 +108,7 @@ def check_conversion(
         elif url is not None:
             check_webhook_url(found, url, f"{here}.url")
         else:
-            check_webhook_service(found, service, f"{here}.service", swapped=True)
+            check_webhook_service(found, service, f"{here}.service")
         if client.get("caBundle") and good_bundle:
             check_bundle(found, client["caBundle"], f"{here}.caBundle")
     _check_reviews(found, versions, f"{path}.conversionReviewVersions", known=known_review)

@@ -31,7 +31,7 @@ def check_webhook_url(found: Found, url: str, path: str) -> None:
         detail = f"'https' is the only allowed URL scheme{_FORM}"
         found.append(invalid(path, parsed.scheme, detail))
     if not parsed.host:
-        found.append(invalid(path, "", f"host must be provided{_FORM}"))
+        found.append(invalid(path, "", f"host must be specified{_FORM}"))
     if parsed.user is not None:
         detail = "user information is not permitted in the URL"
         found.append(invalid(path, parsed.user, detail))
@@ -41,18 +41,11 @@ def check_webhook_url(found: Found, url: str, path: str) -> None:
         found.append(invalid(path, parsed.query, "query parameters are not permitted in the URL"))
 
 
-def check_webhook_service(
-    found: Found, service: Object, path: str, *, swapped: bool = False
-) -> None:
-    """`swapped`: a custom resource definition reports a missing name as a missing namespace and
-    the other way round, and clients see what kube-apiserver says."""
-    name, namespace = service.get("name"), service.get("namespace")
-    if swapped:
-        name, namespace = namespace, name
-    if not name:
-        found.append(required(f"{path}.name", "service name is required"))
-    if not namespace:
-        found.append(required(f"{path}.namespace", "service namespace is required"))
+def check_webhook_service(found: Found, service: Object, path: str) -> None:
+    # kube-apiserver reports a missing name as a missing namespace and the other way round
+    for reported, missing in (("name", "namespace"), ("namespace", "name")):
+        if not service.get(missing):
+            found.append(required(f"{path}.{reported}"))
     port = service.get("port", 0)
     if not 1 <= port <= 65535:
         found.append(invalid(f"{path}.port", port, f"port is not valid: {in_range(1, 65535)}"))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import STATUS
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import immutable
 from kapiserver.resources.printing import PLAIN, Cell, column, dig, table, text
 from kapiserver.resources.strategies import with_status, without_status
+from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.limit_ranges import check_limits
+from kapiserver.resources.validation.quotas import (
+    check_counts,
+    check_quota,
+    check_scopes_stay,
+    warn_of_quota,
+)
 
 
 def _usage(*, limits: bool) -> Cell:
@@ -27,17 +35,26 @@ def _usage(*, limits: bool) -> Cell:
     return cell
 
 
-def _quota_scopes_stay(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    old = context.old
-    if old is None or context.subresource:
-        return ()
-    found = []
-    before, after = dig(old, "spec", "scopes") or [], dig(obj, "spec", "scopes") or []
-    if set(before) != set(after):
-        found.append(immutable("spec.scopes", after))
-    selector = dig(obj, "spec", "scopeSelector")
-    if selector != dig(old, "spec", "scopeSelector"):
-        found.append(immutable("spec.scopeSelector", selector))
+def _validate_quota(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: Found = []
+    spec, status, old = obj.get("spec") or {}, obj.get("status") or {}, context.old
+    if context.subresource == "status":
+        for field in ("hard", "used"):
+            check_counts(found, status.get(field) or {}, f"status.{field}")
+        return found
+    check_quota(found, spec)
+    if old is not None:
+        check_scopes_stay(found, spec, old.get("spec") or {})
+    return found
+
+
+def _warn_of_quota(obj: Object, context: WriteContext) -> Sequence[str]:
+    return warn_of_quota(obj.get("spec") or {}) if context.old is None else ()
+
+
+def _validate_limits(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: Found = []
+    check_limits(found, obj.get("spec") or {})
     return found
 
 
@@ -55,12 +72,24 @@ def _limit_range_defaults(obj: Object, context: WriteContext) -> None:
                 item.setdefault(target, {}).setdefault(name, quantity)
 
 
+def _name_limits(obj: Object, context: WriteContext) -> None:
+    """The one kind that needs no name."""
+    metadata = obj.setdefault("metadata", {})
+    if not metadata.get("name"):
+        metadata["name"] = str(uuid.uuid4())
+
+
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "LimitRange",
         "limitranges",
         short=("limits",),
-        strategy=without_status(defaults=_limit_range_defaults, create_on_update=True),
+        strategy=without_status(
+            defaults=_limit_range_defaults,
+            create=_name_limits,
+            validate=_validate_limits,
+            create_on_update=True,
+        ),
         columns=PLAIN,
     ),
     CORE.resource(
@@ -69,7 +98,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         short=("quota",),
         subresources=(STATUS,),
-        strategy=with_status(validate_update=_quota_scopes_stay, generation=False),
+        strategy=with_status(validate=_validate_quota, warnings=_warn_of_quota, generation=False),
         columns=table(
             column("Request", _usage(limits=False), "Used and hard amounts of what is requested."),
             column("Limit", _usage(limits=True), "Used and hard amounts of what is limited."),

@@ -8,7 +8,6 @@ from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import PROXY_VERBS, STATUS, or_else, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, Subresource, WriteContext
-from kapiserver.resources.field_errors import forbidden
 from kapiserver.resources.printing import (
     NONE,
     UNKNOWN,
@@ -20,7 +19,9 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
-from kapiserver.resources.strategies import with_status
+from kapiserver.resources.strategies import split_status, with_status
+from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.node_rules import check_node, check_node_update
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
@@ -58,30 +59,63 @@ def _address(kind: str) -> Cell:
 
 
 def _defaults(obj: Object, context: WriteContext) -> None:
-    """What a kubelet may omit: the addresses' order is kept, allocatable follows capacity."""
+    """What a kubelet may omit: allocatable follows capacity, one pod range is both fields."""
     status = obj.get("status")
     if isinstance(status, dict) and "capacity" in status and "allocatable" not in status:
         status["allocatable"] = dict(status["capacity"])
+    spec = obj.get("spec")
+    if isinstance(spec, dict):
+        _match_ranges(spec)
 
 
-def _validate_update(obj: Object, context: WriteContext) -> Sequence[Cause]:
-    old = context.old
-    if old is None:
+def _match_ranges(spec: Object) -> None:
+    first, ranges = text(spec, "podCIDR"), items(spec, "podCIDRs")
+    if first and not ranges:
+        spec["podCIDRs"] = [first]
+    elif ranges and not first:
+        spec["podCIDR"] = ranges[0]
+
+
+def _prepare_for_create(obj: Object, context: WriteContext) -> None:
+    """A kubelet registers its node together with its status."""
+    _drop(obj, "spec", "configSource")
+    _drop(obj, "status", "config")
+
+
+def _prepare_for_update(obj: Object, context: WriteContext) -> None:
+    old = context.old or {}
+    if context.subresource == "status" and not dig(old, "status", "config"):
+        _drop(obj, "status", "config")
+    if not context.subresource and not dig(old, "spec", "configSource"):
+        _drop(obj, "spec", "configSource")
+    split_status(obj, context)
+
+
+def _drop(obj: Object, part: str, field: str) -> None:
+    """Settings of kubelets are no longer kept here."""
+    holder = obj.get(part)
+    if isinstance(holder, dict):
+        holder.pop(field, None)
+
+
+def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
+    found: Found = []
+    if not context.subresource:
+        before = None if context.old is None else context.old.get("spec") or {}
+        check_node(found, obj, before)
+    if context.old is not None:
+        check_node_update(found, obj, context.old)
+    return found
+
+
+def _warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    if context.subresource:
         return ()
-    before, after = old.get("spec") or {}, obj.get("spec") or {}
     found = []
-    if before.get("providerID") and before["providerID"] != after.get("providerID"):
-        found.append(
-            forbidden(
-                "spec.providerID", 'node updates may not change providerID except from "" to valid'
-            )
-        )
-    if before.get("podCIDRs") and before["podCIDRs"] != after.get("podCIDRs"):
-        found.append(
-            forbidden(
-                "spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'
-            )
-        )
+    if dig(obj, "spec", "configSource") is not None:
+        found.append("spec.configSource: the feature is removed")
+    if dig(obj, "spec", "externalID"):
+        found.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
     return found
 
 
@@ -94,8 +128,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(Subresource("proxy", PROXY_VERBS, "NodeProxyOptions"), STATUS),
         strategy=with_status(
             defaults=_defaults,
-            create=None,  # a kubelet registers its node together with its status
-            validate_update=_validate_update,
+            create=_prepare_for_create,
+            update=_prepare_for_update,
+            validate=_validate,
+            warnings=_warnings,
             generation=False,
         ),
         columns=(

@@ -78,8 +78,8 @@ TYPED: list[tuple[Object, list[tuple[str, str]]]] = [
         [
             (
                 "data[.dockerconfigjson]",
-                "Invalid value: \"<secret contents redacted>\": invalid character 'o' in literal "
-                "null (expecting 'u')",
+                "Invalid value: \"<secret contents redacted>\": invalid character 'x' looking for "
+                "beginning of value",
             )
         ],
     ),

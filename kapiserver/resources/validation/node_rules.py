@@ -1,0 +1,139 @@
+"""Nodes: taints, pod ranges, amounts, and where a kubelet's settings came from. Worded as
+upstream's. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import (
+    duplicate,
+    forbidden,
+    invalid,
+    required,
+    unsupported,
+)
+from kapiserver.resources.names import dns1123_label
+from kapiserver.resources.printing import items, text
+from kapiserver.resources.validation.formats import Found, check_subdomain, config_key
+from kapiserver.resources.validation.ip_syntax import cidr_problems, parse_cidr
+from kapiserver.resources.validation.label_syntax import label_value
+from kapiserver.resources.validation.labels import check_qualified
+from kapiserver.resources.validation.quantities import check_amount
+
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_RANGES = "spec.podCIDRs"
+_ONCE = 'node updates may not change {} except from "" to valid'
+_UNIQUE = "taints must be unique by key and effect pair"
+
+
+def check_node(found: Found, node: Object, before: Object | None) -> None:
+    """What holds for every node; the ranges that it has are taken as they are."""
+    spec = node.get("spec") or {}
+    _check_taints(found, items(spec, "taints"), "metadata.taints")  # upstream's path
+    _check_amounts(found, node.get("status") or {})
+    ranges = items(spec, "podCIDRs")
+    known = items(before, "podCIDRs")
+    for position, cidr in enumerate(ranges):
+        if cidr not in known:
+            here = f"{_RANGES}[{position}]"
+            found += [invalid(here, cidr, problem) for problem in cidr_problems(cidr)]
+    first = text(spec, "podCIDR")
+    if ranges and first != ranges[0]:
+        detail = "v1.PodCIDR and v1.CIDRs[0] do not match"
+        found.append(invalid("spec.podCIDR", first, detail))
+    if len(ranges) > 1:
+        versions = {network.version for cidr in ranges if (network := parse_cidr(cidr)) is not None}
+        if len(versions) < 2 or len(ranges) > 2:
+            detail = "may specify no more than one CIDR for each IP family"
+            found.append(invalid(_RANGES, ranges, detail))
+        found += [
+            duplicate(f"{_RANGES}[{position}]", cidr)
+            for position, cidr in enumerate(ranges)
+            if cidr in ranges[:position]
+        ]
+
+
+def check_node_update(found: Found, node: Object, old: Object) -> None:
+    """What an update may change, of the node or of its status."""
+    spec, before = node.get("spec") or {}, old.get("spec") or {}
+    status = node.get("status") or {}
+    _check_amounts(found, status)
+    addresses = items(status, "addresses")
+    for position, address in enumerate(addresses):
+        if address in addresses[:position]:
+            shown = {"Type": text(address, "type"), "Address": text(address, "address")}
+            found.append(duplicate(f"status.addresses[{position}]", shown))
+    now, was = items(spec, "podCIDRs"), items(before, "podCIDRs")
+    if was and now != was:
+        found.append(forbidden(_RANGES, _ONCE.format("podCIDR")))
+    if before.get("providerID") and before["providerID"] != spec.get("providerID"):
+        found.append(forbidden("spec.providerID", _ONCE.format("providerID")))
+    if spec.get("configSource") is not None:
+        _check_source(found, spec["configSource"], "spec.configSource", in_status=False)
+    for field in ("assigned", "active", "lastKnownGood"):
+        source = (status.get("config") or {}).get(field)
+        if source is not None:
+            _check_source(found, source, f"status.config.{field}", in_status=True)
+    _check_taints(found, items(spec, "taints"), "metadata.taints")
+    if (spec.get("externalID") or "") != (before.get("externalID") or ""):
+        found.append(forbidden("spec.externalID", "may not be updated"))
+
+
+def _check_taints(found: Found, taints: list[Any], path: str) -> None:
+    seen: set[tuple[str, str]] = set()
+    for position, taint in enumerate(taints):
+        here = f"{path}[{position}]"
+        key, value, effect = text(taint, "key"), text(taint, "value"), text(taint, "effect")
+        check_qualified(found, key, f"{here}.key")
+        if problems := label_value(value):
+            found.append(invalid(f"{here}.value", value, ";".join(problems)))
+        if not effect:
+            found.append(required(f"{here}.effect"))
+        elif effect not in _EFFECTS:
+            found.append(unsupported(f"{here}.effect", effect, _EFFECTS))
+        if (key, effect) in seen:
+            shown = {
+                "Key": key,
+                "Value": value,
+                "Effect": effect,
+                "TimeAdded": taint.get("timeAdded"),
+            }
+            twice = duplicate(here, shown)
+            found.append(twice._replace(message=f"{twice.message}: {_UNIQUE}"))
+        seen.add((key, effect))
+
+
+def _check_amounts(found: Found, status: Object) -> None:
+    for field in ("capacity", "allocatable"):
+        for name, quantity in (status.get(field) or {}).items():
+            check_amount(found, name, quantity, f"status.{field}.{name}", partial_pages=True)
+
+
+def _check_source(found: Found, source: Object, path: str, *, in_status: bool) -> None:
+    settings = source.get("configMap")
+    if settings is None:
+        detail = "exactly one reference subfield must be non-nil"
+        found.append(invalid(path, {"ConfigMap": None}, detail))
+        return
+    path = f"{path}.configMap"
+    for field in ("uid", "resourceVersion"):
+        if in_status and not settings.get(field):
+            found.append(required(f"{path}.{field}", f"{field} must be set in status"))
+        elif not in_status and settings.get(field):
+            found.append(forbidden(f"{path}.{field}", f"{field} must not be set in spec"))
+    namespace, name = text(settings, "namespace"), text(settings, "name")
+    key = text(settings, "kubeletConfigKey")
+    if namespace:
+        problems = dns1123_label(namespace)
+        found += [invalid(f"{path}.namespace", namespace, problem) for problem in problems]
+    else:
+        found.append(required(f"{path}.namespace", "namespace must be set"))
+    if name:
+        check_subdomain(found, name, f"{path}.name")
+    else:
+        found.append(required(f"{path}.name", "name must be set"))
+    if key:
+        found += [invalid(f"{path}.kubeletConfigKey", key, why) for why in config_key(key)]
+    else:
+        found.append(required(f"{path}.kubeletConfigKey", "kubeletConfigKey must be set"))

@@ -18,7 +18,12 @@ from kapiserver.authz.authorizer import Attributes, Authorizer, Decision
 from kapiserver.errors import BadRequest, Cause, Invalid
 from kapiserver.request import Response, UserInfo
 from kapiserver.resources.definition import Object
-from kapiserver.resources.field_errors import invalid
+from kapiserver.resources.validation.access_reviews import (
+    check_metadata,
+    check_place,
+    check_question,
+    check_subject,
+)
 
 
 def review_verbs(authorizer: Authorizer) -> dict[str, Verb]:
@@ -27,12 +32,12 @@ def review_verbs(authorizer: Authorizer) -> dict[str, Verb]:
     async def about_somebody(call: Call) -> Response:
         review = await read_review(call)
         spec = review.get("spec", {})
-        _refuse(call, [*_check_question(spec), *_check_subject(spec), *_check_metadata(review)])
+        _refuse(call, [*check_question(spec), *check_subject(spec), *check_metadata(review)])
         return _answer(call, authorizer, review, _subject(spec))
 
     async def about_oneself(call: Call) -> Response:
         review = await read_review(call)
-        _refuse(call, [*_check_question(review.get("spec", {})), *_check_metadata(review)])
+        _refuse(call, [*check_question(review.get("spec", {})), *check_metadata(review)])
         return _answer(call, authorizer, review, call.context.user)
 
     async def in_namespace(call: Call) -> Response:
@@ -41,10 +46,10 @@ def review_verbs(authorizer: Authorizer) -> dict[str, Verb]:
         _refuse(
             call,
             [
-                *_check_question(spec),
-                *_check_subject(spec),
-                *_check_metadata(review, "namespace"),
-                *_check_place(spec, call.namespace),
+                *check_question(spec),
+                *check_subject(spec),
+                *check_metadata(review, "namespace"),
+                *check_place(spec, call.namespace),
             ],
         )
         return _answer(call, authorizer, review, _subject(spec))
@@ -102,49 +107,6 @@ def _refuse(call: Call, causes: list[Cause]) -> None:
     """Raises Invalid if anything is wrong with the question."""
     if causes:
         raise Invalid.of(call.scope.group, call.scope.kind, "", causes)
-
-
-def _check_question(spec: dict[str, Any]) -> list[Cause]:
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if resource is not None and path is not None:
-        detail = "cannot be specified in combination with resourceAttributes"
-        return [invalid("spec.nonResourceAttributes", path, detail)]
-    if resource is None and path is None:
-        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        return [invalid("spec.resourceAttributes", None, detail)]
-    return []
-
-
-def _check_subject(spec: dict[str, Any]) -> list[Cause]:
-    if spec.get("user") or spec.get("groups"):
-        return []
-    return [invalid("spec.user", "", "at least one of user or group must be specified")]
-
-
-def _check_metadata(review: Object, allowed: str = "") -> list[Cause]:
-    """A question has no name, nor anything else that objects have."""
-    metadata = {
-        key: value
-        for key, value in metadata_of(review).items()
-        if value and key not in ("managedFields", allowed)
-    }
-    if not metadata:
-        return []
-    detail = f"must be empty except for {allowed}" if allowed else "must be empty"
-    return [invalid("metadata", metadata, detail)]
-
-
-def _check_place(spec: dict[str, Any], namespace: str) -> list[Cause]:
-    found = []
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if resource is not None and resource.get("namespace", "") != namespace:
-        field = "spec.resourceAttributes.namespace"
-        detail = "must match metadata.namespace"
-        found.append(invalid(field, resource.get("namespace", ""), detail))
-    if path is not None:
-        detail = "disallowed on this kind of request"
-        found.append(invalid("spec.nonResourceAttributes", path, detail))
-    return found
 
 
 def _subject(spec: dict[str, Any]) -> UserInfo:

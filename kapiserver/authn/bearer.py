@@ -7,12 +7,15 @@ knows is refused as one that a kind knows and does not accept.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from kapiserver.authn.authenticator import Unsettled
 from kapiserver.errors import Unauthorized
 from kapiserver.request import Request, UserInfo
+
+log = logging.getLogger(__name__)
 
 INVALID = "invalid bearer token"
 
@@ -63,6 +66,7 @@ class BearerTokens:
         except TokenUnsettled as refusal:
             raise Unsettled(refusal.settle) from refusal
         except TokenRefused as refusal:
+            log.debug("a request is refused: %s", refusal)  # the client is not told why
             raise Unauthorized() from refusal
 
     async def review(self, token: bytes, audiences: Sequence[str] | None) -> Owner:

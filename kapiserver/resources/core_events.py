@@ -11,7 +11,6 @@ from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import Group, text_at
 from kapiserver.resources.definition import Column, Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.names import path_segment
 from kapiserver.resources.printing import (
     column,
@@ -23,6 +22,12 @@ from kapiserver.resources.printing import (
     value_at,
 )
 from kapiserver.resources.strategies import without_status
+from kapiserver.resources.validation.event_rules import (
+    check_event,
+    check_event_update,
+    check_new_event,
+)
+from kapiserver.resources.validation.formats import Found
 
 EVENTS = Group("events.k8s.io", "io.k8s.api.events")
 
@@ -52,11 +57,20 @@ def from_core(event: Object) -> None:
             event[outer] = event.pop(stored)
 
 
+def _validate_core(event: Object, context: WriteContext) -> Sequence[Cause]:
+    found: Found = []
+    check_event(found, event, controller="reportingComponent")
+    return found
+
+
 def _validate(event: Object, context: WriteContext) -> Sequence[Cause]:
-    namespace = text(event, "involvedObject", "namespace")
-    if namespace and namespace != text(event, "metadata", "namespace"):
-        return [invalid("involvedObject.namespace", namespace, "does not match event.namespace")]
-    return ()
+    found: Found = []
+    check_event(found, event, controller="reportingController")
+    if context.old is None:
+        check_new_event(found, event)
+    else:
+        check_event_update(found, event, context.old)
+    return found
 
 
 def _first_seen(event: Object, now: float) -> str:
@@ -132,8 +146,6 @@ _EVENTS_FIELDS = {
     "type": text_at("type"),
 }
 
-_STRATEGY = without_status(validate=_validate, create_on_update=True)
-
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "Event",
@@ -141,7 +153,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("ev",),
         default_propagation="",
         name_rule=path_segment,
-        strategy=_STRATEGY,
+        strategy=without_status(validate=_validate_core, complete=True, create_on_update=True),
         columns=COLUMNS,
         fields=_CORE_FIELDS,
     ),
@@ -152,7 +164,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("ev",),
         default_propagation="",
         name_rule=path_segment,
-        strategy=_STRATEGY,
+        strategy=without_status(validate=_validate, complete=True, create_on_update=True),
         columns=COLUMNS,
         fields=_EVENTS_FIELDS,
         storage_group="",

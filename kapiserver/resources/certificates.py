@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, Subresource, WriteContext
-from kapiserver.resources.field_errors import required
-from kapiserver.resources.names import path_segment, signer_scoped
+from kapiserver.resources.names import path_segment
 from kapiserver.resources.printing import (
     AGE,
     NAME,
     NONE,
-    PLAIN,
     column,
     dig,
     human_duration,
@@ -24,16 +23,29 @@ from kapiserver.resources.printing import (
 from kapiserver.resources.strategies import (
     put_back,
     put_back_all_but,
+    set_default,
     split_status_and_metadata,
-    unchanging,
     with_status,
     without_status,
 )
+from kapiserver.resources.validation.certificate_answers import (
+    DEFAULT_SECONDS,
+    check_answer,
+    check_pod_certificate,
+    check_pod_certificate_stays,
+    utc_now,
+)
+from kapiserver.resources.validation.signing import (
+    APPROVED,
+    DECISIONS,
+    DENIED,
+    FAILED,
+    check_signing_request,
+    check_signing_update,
+    check_trust_bundle,
+)
 
 CERTIFICATES = Group("certificates.k8s.io", "io.k8s.api.certificates")
-
-APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
-_DECISIONS = (APPROVED, DENIED)
 
 
 def _claim_for_user(request: Object, context: WriteContext) -> None:
@@ -53,7 +65,7 @@ def _claim_for_user(request: Object, context: WriteContext) -> None:
 
 
 def _split_approval(request: Object, context: WriteContext) -> None:
-    """/approval writes conditions, /status everything else of status but decisions."""
+    """/approval writes conditions, /status all of the status but decisions."""
     old = context.old
     if old is None:
         return
@@ -61,24 +73,88 @@ def _split_approval(request: Object, context: WriteContext) -> None:
         put_back(request, old, "spec", "status")
         return
     put_back_all_but(request, old, "status")
-    status, before = request.get("status") or {}, old.get("status") or {}
+    status, before = dict(request.get("status") or {}), old.get("status") or {}
+    conditions = [dict(condition) for condition in status.get("conditions") or ()]
+    if context.subresource == "status":
+        for kind in DECISIONS:
+            _keep(conditions, before, kind)
+    _stamp(conditions, before, updated=True)
     if context.subresource == "approval":
-        request["status"] = {**before, "conditions": status.get("conditions") or []}
-        return
-    conditions = [c for c in status.get("conditions") or () if c.get("type") not in _DECISIONS]
-    decided = [c for c in before.get("conditions") or () if c.get("type") in _DECISIONS]
-    if decided or "conditions" in status:
-        status["conditions"] = decided + conditions
+        status = dict(before)
+    if conditions or "conditions" in status:
+        status["conditions"] = conditions
     request["status"] = status
 
 
+def _keep(conditions: list[Object], before: Object, kind: str) -> None:
+    """What was decided stays word for word; adding and removing is for validation to refuse."""
+    kept = [condition for condition in items(before, "conditions") if condition.get("type") == kind]
+    places = [n for n, condition in enumerate(conditions) if condition.get("type") == kind]
+    if len(kept) == len(places):
+        for place, condition in zip(places, kept, strict=True):
+            conditions[place] = condition
+
+
+def _stamp(conditions: list[Object], before: Object, *, updated: bool) -> None:
+    """Times that the client left out: now, or the time of the condition as it was."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    was = {
+        (condition.get("type"), condition.get("status")): condition.get("lastTransitionTime")
+        for condition in reversed(items(before, "conditions"))
+        if condition.get("lastTransitionTime")
+    }
+    for place, condition in enumerate(conditions):
+        stamped = dict(condition)
+        if updated and not condition.get("lastUpdateTime"):
+            stamped["lastUpdateTime"] = now
+        if not condition.get("lastTransitionTime"):
+            key = (condition.get("type"), condition.get("status"))
+            stamped["lastTransitionTime"] = was.get(key) or now
+        conditions[place] = stamped
+
+
 def _validate_request(request: Object, context: WriteContext) -> Sequence[Cause]:
-    spec = request.get("spec") or {}
-    return [
-        required(f"spec.{field}")
-        for field in ("request", "signerName", "usages")
-        if not spec.get(field)
-    ]
+    found: list[Cause] = []
+    check_signing_request(found, request, context.old)
+    if context.old is not None:
+        check_signing_update(found, request, context.old, context.subresource)
+    return found
+
+
+def _validate_bundle(bundle: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    check_trust_bundle(found, bundle, context.old)
+    return found
+
+
+def _default_lifetime(request: Object, context: WriteContext) -> None:
+    set_default(request.setdefault("spec", {}), "maxExpirationSeconds", DEFAULT_SECONDS)
+
+
+def _split_answer(request: Object, context: WriteContext) -> None:
+    split_status_and_metadata(request, context)
+    if context.old is None or context.subresource != "status":
+        return
+    status, before = dict(request.get("status") or {}), context.old.get("status") or {}
+    conditions = list(items(status, "conditions"))
+    for kind in ("Issued", "Denied", "Failed"):
+        _keep(conditions, before, kind)
+    _stamp(conditions, before, updated=False)
+    if conditions:
+        status["conditions"] = conditions
+    request["status"] = status
+
+
+def _validate_pod_request(request: Object, context: WriteContext) -> Sequence[Cause]:
+    found: list[Cause] = []
+    spec, old = request.get("spec") or {}, context.old
+    if old is None:
+        check_pod_certificate(found, spec)
+    elif context.subresource == "status":
+        check_answer(found, request, old, utc_now())
+    else:
+        check_pod_certificate_stays(found, spec, old.get("spec") or {})
+    return found
 
 
 def _condition(request: Object, now: float) -> str:
@@ -89,6 +165,11 @@ def _condition(request: Object, now: float) -> str:
     if dig(request, "status", "certificate"):
         words.append("Issued")
     return ",".join(words)
+
+
+def _state(request: Object, now: float) -> str:
+    kinds = {text(condition, "type") for condition in items(request, "status", "conditions")}
+    return next((kind for kind in ("Denied", "Failed", "Issued") if kind in kinds), "Pending")
 
 
 def _requested_duration(request: Object, now: float) -> str:
@@ -111,6 +192,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             create=_claim_for_user,
             update=_split_approval,
             validate=_validate_request,
+            complete=True,
             generation=False,
         ),
         columns=(
@@ -127,9 +209,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "ClusterTrustBundle",
         "clustertrustbundles",
         namespaced=False,
-        name_rule=signer_scoped,
+        # the rule for names depends on the signer, and is one of the object's own
+        name_rule=path_segment,
         strategy=without_status(
-            validate_update=unchanging("spec.signerName"), unconditional_update=False
+            validate=_validate_bundle, complete=True, unconditional_update=False
         ),
         columns=(NAME, _SIGNER),
         fields=_SIGNER_FIELD,
@@ -139,12 +222,25 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "podcertificaterequests",
         subresources=(STATUS,),
         strategy=with_status(
-            update=split_status_and_metadata,
-            validate_update=unchanging("spec"),
+            defaults=_default_lifetime,
+            update=_split_answer,
+            validate=_validate_pod_request,
+            complete=True,
             unconditional_update=False,
             generation=False,
         ),
-        columns=PLAIN,
+        columns=(
+            NAME,
+            column("PodName", value_at("spec", "podName"), "The pod that gets it."),
+            column(
+                "ServiceAccountName",
+                value_at("spec", "serviceAccountName"),
+                "Who the pod runs as.",
+            ),
+            column("NodeName", value_at("spec", "nodeName"), "The node of the pod."),
+            column("SignerName", value_at("spec", "signerName"), "Who is asked to sign."),
+            column("State", _state, "What the signer answered."),
+        ),
         fields={
             **_SIGNER_FIELD,
             "spec.nodeName": text_at("spec", "nodeName"),

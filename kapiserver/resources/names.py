@@ -117,11 +117,6 @@ def path_segment(name: str) -> list[str]:
     return [f"may not contain '{mark}'" for mark in ("/", "%") if mark in name]
 
 
-def signer_scoped(name: str) -> list[str]:
-    """ClusterTrustBundles of a signer carry its name as a prefix, with ':' in place of '/'."""
-    return dns1123_subdomain(name.rpartition(":")[2])
-
-
 def masked_prefix(prefix: str) -> str:
     """A generateName prefix as its rule should see it: it may end in a dash."""
     if len(prefix) > 1 and prefix.endswith("-"):

@@ -72,7 +72,6 @@ def test_path_segments(name: str, problems: list[str]) -> None:
         ("ipaddresses", "networking.k8s.io", "2001:db8::1", "2001:DB8::1"),
         ("ipaddresses", "networking.k8s.io", "10.0.0.1", "010.0.0.1"),
         ("csidrivers", "storage.k8s.io", "ebs.csi.aws.com", "EBS.csi.aws.com"),
-        ("clustertrustbundles", "certificates.k8s.io", "example.com:mine:v1", "a:B_c"),
         ("events", "", "web.18a:7", "a/b"),
     ],
 )

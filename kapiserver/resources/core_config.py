@@ -81,14 +81,17 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "ConfigMap",
         "configmaps",
         short=("cm",),
-        strategy=without_status(validate=_validate_config_map),
+        strategy=without_status(complete=True, validate=_validate_config_map),
         columns=table(column("Data", _entries, "Number of entries, text and binary.")),
     ),
     CORE.resource(
         "Secret",
         "secrets",
         strategy=without_status(
-            defaults=_secret_defaults, validate=_validate_secret, warnings=_warn_of_secret
+            complete=True,
+            defaults=_secret_defaults,
+            validate=_validate_secret,
+            warnings=_warn_of_secret,
         ),
         columns=table(
             column("Type", value_at("type"), "What the secret holds, for programs to rely on."),
@@ -102,7 +105,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         short=("sa",),
         strategy=without_status(
-            create=_clean_references, update=_clean_references, warnings=_warn_of_account
+            complete=True,
+            create=_clean_references,
+            update=_clean_references,
+            warnings=_warn_of_account,
         ),
         subresources=(
             Subresource("token", ("create",), "TokenRequest", "authentication.k8s.io", "v1"),

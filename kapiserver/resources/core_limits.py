@@ -85,6 +85,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "limitranges",
         short=("limits",),
         strategy=without_status(
+            complete=True,
             defaults=_limit_range_defaults,
             create=_name_limits,
             validate=_validate_limits,
@@ -98,7 +99,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         short=("quota",),
         subresources=(STATUS,),
-        strategy=with_status(validate=_validate_quota, warnings=_warn_of_quota, generation=False),
+        strategy=with_status(
+            complete=True, validate=_validate_quota, warnings=_warn_of_quota, generation=False
+        ),
         columns=table(
             column("Request", _usage(limits=False), "Used and hard amounts of what is requested."),
             column("Limit", _usage(limits=True), "Used and hard amounts of what is limited."),

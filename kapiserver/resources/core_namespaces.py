@@ -106,6 +106,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         name_rule=dns1123_label,
         strategy=with_status(
+            complete=True,
             defaults=_defaults,
             create=_prepare_for_create,
             update=_prepare_for_update,

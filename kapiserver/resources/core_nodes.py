@@ -127,6 +127,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("no",),
         subresources=(Subresource("proxy", PROXY_VERBS, "NodeProxyOptions"), STATUS),
         strategy=with_status(
+            complete=True,
             defaults=_defaults,
             create=_prepare_for_create,
             update=_prepare_for_update,

@@ -183,6 +183,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("ep",),
         deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         strategy=without_status(
+            complete=True,
             defaults=_endpoint_defaults,
             create=_repack,
             update=_repack,
@@ -202,6 +203,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         name_rule=dns1123_label,
         strategy=replace(
             with_status(
+                complete=True,
                 defaults=_defaults,
                 create=_prepare_for_create,
                 update=_prepare_for_update,

@@ -22,7 +22,7 @@ def _defaults(obj: Object, context: WriteContext) -> None:
 
 def _ports(obj: Object, now: float) -> str:
     ports = items(obj, "ports")
-    shown = [text(port, "port") or text(port, "name") or "*" for port in ports[:_SHOWN]]
+    shown = [text(port, "port") or str(port.get("name", "*")) for port in ports[:_SHOWN]]
     return joined_with_more(shown, len(ports))
 
 
@@ -40,6 +40,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "EndpointSlice",
         "endpointslices",
         strategy=without_status(
+            complete=True,
             defaults=_defaults,
             create=drop_topology,
             update=drop_topology,

@@ -235,7 +235,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "ingresses",
         short=("ing",),
         subresources=(STATUS,),
-        strategy=with_status(validate=_validate_ingress, warnings=_warn_of_ingress),
+        strategy=with_status(complete=True, validate=_validate_ingress, warnings=_warn_of_ingress),
         columns=table(
             column("Class", _class, "The class whose controller serves it."),
             column("Hosts", _hosts, "Hosts that its rules match."),
@@ -248,6 +248,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "ingressclasses",
         namespaced=False,
         strategy=without_status(
+            complete=True,
             defaults=_class_defaults,
             validate=_validate_class,
             validate_update=unchanging("spec.controller"),
@@ -263,6 +264,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "networkpolicies",
         short=("netpol",),
         strategy=without_status(
+            complete=True,
             defaults=_policy_defaults,
             validate=_validate_policy,
             warnings=_warn_of_policy,
@@ -278,7 +280,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         short=("ip",),
         name_rule=canonical_ip_problems,
-        strategy=without_status(validate=_validate_address),
+        strategy=without_status(complete=True, validate=_validate_address),
         columns=table(column("ParentRef", _parent, "The object that the address belongs to.")),
     ),
     NETWORKING.resource(
@@ -287,7 +289,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         subresources=(STATUS,),
         strategy=with_status(
-            update=split_status_and_metadata, validate=_validate_ranges, generation=False
+            complete=True,
+            update=split_status_and_metadata,
+            validate=_validate_ranges,
+            generation=False,
         ),
         columns=table(column("CIDRs", _cidrs, "Ranges that service addresses come from.")),
     ),

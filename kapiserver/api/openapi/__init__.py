@@ -8,6 +8,7 @@ slow parts ahead of time in small steps.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from email.utils import formatdate
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ import orjson
 import trio
 
 from kapiserver.api.documents import Document, accepted, answer, document, require_read
+from kapiserver.api.openapi import gnostic
 from kapiserver.api.openapi.builder import Builder
 from kapiserver.errors import NotAcceptable
 from kapiserver.request import Request, Response
@@ -24,7 +26,9 @@ from kapiserver.resources.schema import SchemaSet
 __all__ = ["OpenAPI"]
 
 _JSON = b"application/json"
+_JSON_RANGES = ("application/json", "application/*", "*/*", "*")
 _V2 = "/openapi/v2"
+_V2_PROTOBUF = "/openapi/v2 in protobuf"
 _V3 = "/openapi/v3"
 _YEAR = 365 * 24 * 3600
 _UNNAMED = ((b"cache-control", b"no-cache, private"),)
@@ -49,8 +53,8 @@ class OpenAPI:
         require_read(request)
         self._refresh()
         if path == _V2:
-            _require_json(request)
-            return answer(request, self._v2())
+            protobuf = _chosen(request, gnostic.MEDIA_TYPES) in gnostic.MEDIA_TYPES
+            return answer(request, self._v2_protobuf() if protobuf else self._v2())
         if path == _V3:
             _require_json(request)
             return answer(request, self._index())
@@ -61,6 +65,14 @@ class OpenAPI:
         for key in list(self._builder.document_keys()):
             self._builder.part(key, 2)
             await trio.lowlevel.checkpoint()
+        self._refresh()
+        generation, pieces = self._generation, []
+        for piece in self._builder.v2_messages():
+            pieces.append(piece)
+            await trio.lowlevel.checkpoint()
+        if generation == self._registry.generation:
+            made = document(b"".join(pieces), gnostic.CONTENT_TYPE)
+            self._documents.setdefault(_V2_PROTOBUF, made)
 
     def _refresh(self) -> None:
         if self._generation != self._registry.generation:
@@ -75,6 +87,13 @@ class OpenAPI:
         found = self._documents.get(_V2)
         if found is None:
             found = self._documents[_V2] = document(self._builder.v2_document(), _JSON)
+        return found
+
+    def _v2_protobuf(self) -> Document:
+        found = self._documents.get(_V2_PROTOBUF)
+        if found is None:
+            body = b"".join(self._builder.v2_messages())
+            found = self._documents[_V2_PROTOBUF] = document(body, gnostic.CONTENT_TYPE)
         return found
 
     def _index(self) -> Document:
@@ -118,7 +137,13 @@ def _url(key: str, digest: str) -> str:
 
 def _require_json(request: Request) -> None:
     """Clients that only take protobuf get 406; those we know of then ask for JSON or do without."""
+    _chosen(request, ())
+
+
+def _chosen(request: Request, others: Collection[str]) -> str:
+    """The first media type of the Accept header that is JSON or one of `others`."""
     for clause in accepted(request.header(b"accept")):
-        if clause.media_type in ("application/json", "application/*", "*/*", "*"):
-            return
-    raise NotAcceptable("only the following media types are accepted: application/json")
+        if clause.media_type in _JSON_RANGES or clause.media_type in others:
+            return clause.media_type
+    media_types = ", ".join((_JSON.decode(), *others))
+    raise NotAcceptable(f"only the following media types are accepted: {media_types}")

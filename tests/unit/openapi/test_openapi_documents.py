@@ -272,10 +272,10 @@ def test_what_is_not_there_is_no_document(openapi: OpenAPI) -> None:
         assert openapi.respond(request(target)) is None
 
 
-def test_protobuf_alone_is_refused(openapi: OpenAPI) -> None:
-    only = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+def test_protobuf_alone_is_refused_but_for_v2(openapi: OpenAPI) -> None:
+    only = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"
     with pytest.raises(NotAcceptable):
-        ask(openapi, "/openapi/v2", accept=only)
-    assert ask(openapi, "/openapi/v2", accept=f"{only}, application/json").status == 200
+        ask(openapi, "/openapi/v3/apis/apps/v1", accept=only)
+    assert ask(openapi, "/openapi/v3", accept=f"{only}, application/json").status == 200
     with pytest.raises(MethodNotAllowed):
         openapi.respond(request("/openapi/v2", "POST"))

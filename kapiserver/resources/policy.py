@@ -10,8 +10,7 @@ from kapiserver.resources.definition import Object, ResourceDefinition, WriteCon
 from kapiserver.resources.names import path_segment
 from kapiserver.resources.printing import column, number_at, table, value_at
 from kapiserver.resources.strategies import with_status
-from kapiserver.resources.validation.budgets import check_budget
-from kapiserver.resources.validation.formats import check_non_negative
+from kapiserver.resources.validation.budgets import check_budget, check_budget_status
 
 POLICY = Group("policy", "io.k8s.api.policy")
 
@@ -19,13 +18,11 @@ POLICY = Group("policy", "io.k8s.api.policy")
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
     found: list[Cause] = []
     if context.subresource == "status":
-        check_non_negative(found, obj.get("status") or {}, "status", *_COUNTS)
+        check_budget_status(found, obj.get("status") or {})
     else:
-        check_budget(found, obj.get("spec") or {})
+        old = None if context.old is None else context.old.get("spec") or {}
+        check_budget(found, obj.get("spec") or {}, old)
     return found
-
-
-_COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
 
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (

@@ -34,10 +34,20 @@ def check_autoscaler(found: Found, spec: Object, old: Object | None) -> None:
     if smallest is not None and largest < smallest:
         detail = "must be greater than or equal to `minReplicas`"
         found.append(invalid("spec.maxReplicas", largest, detail))
-    _check_reference(found, spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
+    _check_target_reference(found, spec, old)
     metrics = spec.get("metrics") or ()
+    # the versions of what metrics describe are not looked at when they were bad before
+    lenient = any(
+        _version_problem(metric["object"].get("describedObject") or {})
+        for metric in (old or {}).get("metrics") or ()
+        if metric.get("object") is not None
+    )
     for position, metric in enumerate(metrics):
-        _check_metric(found, metric, f"spec.metrics[{position}]")
+        path = f"spec.metrics[{position}]"
+        _check_metric(found, metric, path)
+        described = (metric.get("object") or {}).get("describedObject")
+        if described is not None and not lenient:
+            _check_version(found, described, f"{path}.object.describedObject.apiVersion")
     if smallest == 0 and not any(m.get("type") in ("Object", "External") for m in metrics):
         detail = (
             "must specify at least one Object or External metric to support scaling to zero "
@@ -63,6 +73,33 @@ def _check_reference(found: Found, reference: Object, path: str) -> None:
         _check_segment(found, reference.get(field, ""), f"{path}.{field}")
 
 
+def _check_target_reference(found: Found, spec: Object, old: Object | None) -> None:
+    target, before = spec.get("scaleTargetRef") or {}, (old or {}).get("scaleTargetRef") or {}
+    path = "spec.scaleTargetRef"
+    _check_reference(found, target, path)
+    kind = target.get("kind", "")
+    unchanged = old is not None and all(
+        target.get(field, "") == before.get(field, "") for field in ("apiVersion", "kind")
+    )
+    if not unchanged:
+        # the one kind of the core group that scales
+        grouped = kind != "ReplicationController"
+        _check_version(found, target, f"{path}.apiVersion", grouped=grouped)
+
+
+def _check_version(found: Found, reference: Object, path: str, *, grouped: bool = False) -> None:
+    if problem := _version_problem(reference, grouped=grouped):
+        found.append(invalid(path, reference.get("apiVersion", ""), problem))
+
+
+def _version_problem(reference: Object, *, grouped: bool = False) -> str:
+    version = reference.get("apiVersion", "")
+    if version.count("/") > 1:
+        return f"unexpected GroupVersion string: {version}"
+    group = version.rpartition("/")[0]
+    return "apiVersion must specify API group" if grouped and not group else ""
+
+
 def _check_rules(found: Found, rules: Object, path: str) -> None:
     window = rules.get("stabilizationWindowSeconds")
     if window is not None and window < 0:
@@ -71,6 +108,10 @@ def _check_rules(found: Found, rules: Object, path: str) -> None:
     if window is not None and window > _MAX_WINDOW:
         detail = f"must be less than or equal to {_MAX_WINDOW}"
         found.append(invalid(f"{path}.stabilizationWindowSeconds", window, detail))
+    tolerance = rules.get("tolerance")
+    if tolerance is not None and (quantity_value(str(tolerance)) or 0) < 0:
+        detail = "must be greater or equal to zero"
+        found.append(invalid(f"{path}.tolerance", str(tolerance), detail))
     select = rules.get("selectPolicy")
     if select is not None and select not in _SELECTS:
         found.append(unsupported(f"{path}.selectPolicy", select, _SELECTS))

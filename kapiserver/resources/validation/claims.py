@@ -93,19 +93,10 @@ def _requested(spec: Object) -> Any:
 
 
 def _check_selected(found: Found, spec: Object, path: str, old: Object | None) -> None:
-    problems: Found = []
-    check_selector(problems, spec.get("selector"), f"{path}.selector")
-    if problems and old is not None:
-        before: Found = []
-        check_selector(before, old.get("selector"), "")
-        if before:
-            # label values that were stored before they were looked at may stay
-            problems = [p for p in problems if not _is_value(p.field)]
-    found += problems
-
-
-def _is_value(path: str) -> bool:
-    return ".values[" in path
+    before: Found = []
+    check_selector(before, (old or {}).get("selector"), "")
+    # values that were stored before they were looked at may stay
+    check_selector(found, spec.get("selector"), f"{path}.selector", values=not before)
 
 
 def _check_sources(found: Found, spec: Object, path: str, old: Object | None) -> None:

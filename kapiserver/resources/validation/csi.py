@@ -141,15 +141,10 @@ def _check_topology_keys(found: Found, keys: Any, path: str) -> None:
 
 
 def check_capacity(found: Found, obj: Object, old: Object | None) -> None:
-    problems: Found = []
+    before: Found = []
     topology = obj.get("nodeTopology")
-    check_selector(problems, topology, "nodeTopology")
-    if problems and old is not None:
-        before: Found = []
-        check_selector(before, old.get("nodeTopology"), "")
-        if before:
-            problems = [problem for problem in problems if ".values[" not in problem.field]
-    found += problems
+    check_selector(before, (old or {}).get("nodeTopology"), "")
+    check_selector(found, topology, "nodeTopology", values=not before)
     name, capacity = obj.get("storageClassName", ""), obj.get("capacity")
     check_subdomain(found, name, "storageClassName")
     if capacity is not None and amount(capacity) < 0:

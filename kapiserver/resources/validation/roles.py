@@ -59,13 +59,10 @@ def check_aggregation(found: Found, rule: Any, old: Any) -> None:
     lenient = _has_bad_values(old)
     for position, selector in enumerate(selectors):
         here = f"{path}[{position}]"
+        check_selector(found, selector, here, values=not lenient)
         problems: Found = []
         check_selector(problems, selector, here)
-        bad = bool(problems)
-        if lenient:
-            problems = [problem for problem in problems if ".values[" not in problem.field]
-        found += problems
-        if bad:
+        if problems:
             found.append(invalid(here, None, "invalid label selector."))
 
 

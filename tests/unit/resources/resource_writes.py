@@ -115,7 +115,10 @@ MINIMAL: dict[str, Object] = {
     },
     "replicationcontrollers": {"spec": {"template": TEMPLATE}},
     "horizontalpodautoscalers.autoscaling": {
-        "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "d"}}
+        "spec": {
+            "maxReplicas": 3,
+            "scaleTargetRef": {"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"},
+        }
     },
     "storageclasses.storage.k8s.io": {"provisioner": "p"},
     "ingresses.networking.k8s.io": {

@@ -219,3 +219,58 @@ def test_how_far_a_migration_has_come() -> None:
             f"Invalid value: {shown}: Success condition cannot be set to false once it is true",
         ),
     ]
+
+
+AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
+
+
+def test_what_an_autoscaler_scales_names_its_group() -> None:
+    target = {"kind": "Deployment", "name": "web", "apiVersion": "v1"}
+    old: Object = {
+        "metadata": {"name": "web"},
+        "spec": {"maxReplicas": 3, "scaleTargetRef": target},
+    }
+    assert refused(AUTOSCALERS, old) == [
+        (
+            "spec.scaleTargetRef.apiVersion",
+            'Invalid value: "v1": apiVersion must specify API group',
+        )
+    ]
+    assert refused(AUTOSCALERS, changed(old, "spec.scaleTargetRef.apiVersion", "a/b/c")) == [
+        (
+            "spec.scaleTargetRef.apiVersion",
+            'Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+        )
+    ]
+    # the one that is stored may stay; the core group has one kind that scales
+    assert update_refused(AUTOSCALERS, old, changed(old, "spec.maxReplicas", 4)) == []
+    core = changed(old, "spec.scaleTargetRef.kind", "ReplicationController")
+    assert refused(AUTOSCALERS, core) == []
+
+
+def test_an_autoscaler_tolerates_no_less_than_nothing() -> None:
+    target = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}
+    spec = {
+        "maxReplicas": 3,
+        "scaleTargetRef": target,
+        "behavior": {"scaleUp": {"tolerance": "-100m"}},
+    }
+    assert refused(AUTOSCALERS, {"metadata": {"name": "web"}, "spec": spec}) == [
+        (
+            "spec.behavior.scaleUp.tolerance",
+            'Invalid value: "-100m": must be greater or equal to zero',
+        )
+    ]
+
+
+def test_the_status_of_a_budget() -> None:
+    old: Object = {"metadata": {"name": "b"}, "spec": {"minAvailable": 1}}
+    new = changed(old, "status", {"currentHealthy": -1, "conditions": [{"type": "a b"}]})
+    found = update_refused("poddisruptionbudgets.policy", old, new, "status")
+    assert [field for field, _ in found] == [
+        "status.conditions[0].type",
+        "status.conditions[0].status",
+        "status.conditions[0].lastTransitionTime",
+        "status.conditions[0].reason",
+        "status.currentHealthy",
+    ]

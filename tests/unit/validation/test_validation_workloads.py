@@ -290,7 +290,7 @@ def test_what_stays_of_a_job() -> None:
     moved = changed(suspended, "spec.template.spec.nodeSelector", {"a": "b"})
     assert update_refused("jobs.batch", suspended, moved) == []
     renamed = changed(suspended, "spec.template.spec.containers.0.image", "x")
-    assert update_refused("jobs.batch", suspended, renamed)[0][0] == "spec.template"
+    assert update_refused("jobs.batch", suspended, renamed)[0][0] == "spec.template.spec"
 
 
 @pytest.mark.parametrize(
@@ -449,8 +449,9 @@ def test_a_budget_says_one_thing() -> None:
     assert refused("poddisruptionbudgets.policy", both) == [
         (
             "spec",
-            'Invalid value: {"minAvailable":1,"maxUnavailable":"200%"}: minAvailable and '
-            "maxUnavailable cannot be both set",
+            'Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":"200%",'
+            '"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both '
+            "set",
         ),
         ("spec.maxUnavailable", 'Invalid value: "200%": must not be greater than 100%'),
     ]

@@ -32,7 +32,10 @@ CRON_JOB: Object = {
 }
 AUTOSCALER: Object = {
     "metadata": {"name": "web"},
-    "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+    "spec": {
+        "maxReplicas": 3,
+        "scaleTargetRef": {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"},
+    },
 }
 
 

@@ -29,6 +29,8 @@ from kapiserver.resources.printing import (
     text,
 )
 from kapiserver.resources.strategies import (
+    drop_status,
+    in_order,
     put_back_metadata,
     set_default,
     split_status,
@@ -49,7 +51,11 @@ from kapiserver.resources.validation.statuses import (
     check_counts,
     check_not_decremented,
 )
-from kapiserver.resources.workloads import default_template, template_warnings
+from kapiserver.resources.workloads import (
+    default_template,
+    drop_disabled_fields,
+    template_warnings,
+)
 
 APPS = Group("apps", "io.k8s.api.apps")
 
@@ -57,6 +63,8 @@ _HISTORY = 10
 _TEMPLATE = pod_template_columns("spec", "template", "spec")
 _SELECTOR_STAYS = unchanging("spec.selector")
 _WARNINGS = template_warnings("spec", "template")
+_CREATE = in_order(drop_status, drop_disabled_fields)
+_UPDATE = in_order(drop_disabled_fields, split_status)
 
 
 def _deployment_defaults(obj: Object, context: WriteContext) -> None:
@@ -103,7 +111,9 @@ def _stateful_set_defaults(obj: Object, context: WriteContext) -> None:
     if not strategy.get("type"):
         strategy["type"] = "RollingUpdate"
     if strategy["type"] == "RollingUpdate":
-        set_default(strategy.setdefault("rollingUpdate", {}), "partition", 0)
+        rolling = strategy.setdefault("rollingUpdate", {})
+        set_default(rolling, "partition", 0)
+        set_default(rolling, "maxUnavailable", 1)
     retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
     set_default(retention, "whenDeleted", "Retain")
     set_default(retention, "whenScaled", "Retain")
@@ -115,7 +125,7 @@ def _stateful_set_defaults(obj: Object, context: WriteContext) -> None:
 
 
 def _deployment_update(obj: Object, context: WriteContext) -> None:
-    split_status(obj, context)
+    _UPDATE(obj, context)
     if context.old is not None and context.subresource == "status":
         put_back_metadata(obj, context.old, "labels")
 
@@ -125,11 +135,11 @@ def _validate_deployment(obj: Object, context: WriteContext) -> Sequence[Cause]:
     if context.subresource == "status":
         status = obj.get("status") or {}
         parts = ("updatedReplicas", "readyReplicas", "availableReplicas")
-        check_counts(found, status, ("replicas", "unavailableReplicas"), parts)
+        check_counts(found, status, _DEPLOYMENT_COUNTS, parts)
         check_available(found, status)
         check_not_decremented(found, status, _old_status(context))
     else:
-        check_deployment(found, obj.get("spec") or {})
+        check_deployment(found, obj.get("spec") or {}, _old_template(context))
     return found
 
 
@@ -138,10 +148,11 @@ def _validate_replica_set(obj: Object, context: WriteContext) -> Sequence[Cause]
     if context.subresource == "status":
         status = obj.get("status") or {}
         parts = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
-        check_counts(found, status, ("replicas",), parts)
+        counts = ("replicas", *parts, "terminatingReplicas", "observedGeneration")
+        check_counts(found, status, counts, parts)
         check_available(found, status)
     else:
-        check_replica_set(found, obj.get("spec") or {})
+        check_replica_set(found, obj.get("spec") or {}, _old_template(context))
     return found
 
 
@@ -152,7 +163,7 @@ def _validate_daemon_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
         check_counts(found, status, _DAEMON_COUNTS)
         check_not_decremented(found, status, _old_status(context))
     else:
-        check_daemon_set(found, obj.get("spec") or {})
+        check_daemon_set(found, obj.get("spec") or {}, _old_template(context))
     return found
 
 
@@ -161,16 +172,22 @@ def _validate_stateful_set(obj: Object, context: WriteContext) -> Sequence[Cause
     if context.subresource == "status":
         status = obj.get("status") or {}
         parts = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
-        check_counts(found, status, ("replicas",), parts)
+        counts = ("replicas", *parts, "observedGeneration", "collisionCount")
+        check_counts(found, status, counts, parts)
         check_available(found, status, "status.readyReplicas")
         check_not_decremented(found, status, _old_status(context))
     else:
-        check_stateful_set(found, obj.get("spec") or {}, is_new=context.old is None)
+        old = None if context.old is None else context.old.get("spec") or {}
+        check_stateful_set(found, obj.get("spec") or {}, old)
     return found
 
 
 def _old_status(context: WriteContext) -> Object:
     return (context.old or {}).get("status") or {}
+
+
+def _old_template(context: WriteContext) -> Object | None:
+    return ((context.old or {}).get("spec") or {}).get("template")
 
 
 _DAEMON_COUNTS = (
@@ -181,6 +198,18 @@ _DAEMON_COUNTS = (
     "updatedNumberScheduled",
     "numberAvailable",
     "numberUnavailable",
+    "observedGeneration",
+    "collisionCount",
+)
+_DEPLOYMENT_COUNTS = (
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+    "terminatingReplicas",
+    "collisionCount",
 )
 _STATEFUL_MUTABLE = (
     "replicas",
@@ -215,9 +244,11 @@ def _stateful_spec_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
 
 def _validate_revision(obj: Object, context: WriteContext) -> Sequence[Cause]:
     found: list[Cause] = []
-    if obj.get("data") is None:
+    data, revision = obj.get("data"), obj.get("revision")
+    if data is None:
         found.append(required("data", "data is mandatory"))
-    revision = obj.get("revision")
+    elif not isinstance(data, dict):
+        found.append(required("data", "data must be a valid JSON object"))
     if isinstance(revision, int) and revision < 0:
         found.append(invalid("revision", revision, NON_NEGATIVE))
     return found
@@ -266,6 +297,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(STATUS,),
         strategy=with_status(
             defaults=_daemon_set_defaults,
+            create=_CREATE,
+            update=_UPDATE,
             validate=_validate_daemon_set,
             validate_update=_SELECTOR_STAYS,
             complete=True,
@@ -296,6 +329,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(SCALE, STATUS),
         strategy=with_status(
             defaults=_deployment_defaults,
+            create=_CREATE,
             update=_deployment_update,
             validate=_validate_deployment,
             validate_update=_SELECTOR_STAYS,
@@ -322,6 +356,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(SCALE, STATUS),
         strategy=with_status(
             defaults=_replica_set_defaults,
+            create=_CREATE,
+            update=_UPDATE,
             validate=_validate_replica_set,
             validate_update=_SELECTOR_STAYS,
             complete=True,
@@ -347,6 +383,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(SCALE, STATUS),
         strategy=with_status(
             defaults=_stateful_set_defaults,
+            create=_CREATE,
+            update=_UPDATE,
             validate=_validate_stateful_set,
             validate_update=_stateful_spec_stays,
             complete=True,

@@ -30,17 +30,24 @@ from kapiserver.resources.printing import (
 )
 from kapiserver.resources.strategies import (
     drop_status,
+    in_order,
     set_default,
+    split_status,
     with_status,
 )
 from kapiserver.resources.validation.cronjobs import check_cron_job
-from kapiserver.resources.validation.formats import check_non_negative
+from kapiserver.resources.validation.job_status import check_job_status
 from kapiserver.resources.validation.jobs import check_job, check_job_update
-from kapiserver.resources.workloads import default_template, template_warnings
+from kapiserver.resources.workloads import (
+    default_template,
+    drop_from_template,
+    template_warnings,
+)
 
 BATCH = Group("batch", "io.k8s.api.batch")
 
 _MAX_INT32 = 2147483647
+_MANY = 100_000
 # The controller appends eleven characters when it names a cronjob's jobs.
 _CRON_JOB_NAME_MAX = 52
 
@@ -80,8 +87,32 @@ def _default_labels(obj: Object) -> None:
 
 def _prepare_for_create(obj: Object, context: WriteContext) -> None:
     drop_status(obj, context)
+    _drop_disabled(obj, context)
     _generate_selector(obj)
     _default_labels(obj)
+
+
+def _prepare_for_update(obj: Object, context: WriteContext) -> None:
+    _drop_disabled(obj, context)
+    split_status(obj, context)
+
+
+def _drop_disabled(obj: Object, context: WriteContext) -> None:
+    spec, before = obj.get("spec") or {}, (context.old or {}).get("spec") or {}
+    if "scheduling" not in before:
+        spec.pop("scheduling", None)
+    drop_from_template(spec, before)
+
+
+def _drop_disabled_later(obj: Object, context: WriteContext) -> None:
+    """Of the jobs that a cron job will start."""
+    spec, before = (
+        dig(obj, "spec", "jobTemplate", "spec") or {},
+        (dig(context.old or {}, "spec", "jobTemplate", "spec") or {}),
+    )
+    if "scheduling" not in before:
+        spec.pop("scheduling", None)
+    drop_from_template(spec, before)
 
 
 def _generate_selector(obj: Object) -> None:
@@ -111,10 +142,9 @@ def _cron_job_defaults(obj: Object, context: WriteContext) -> None:
 def _validate_job(obj: Object, context: WriteContext) -> Sequence[Cause]:
     found: list[Cause] = []
     if context.subresource == "status":
-        counts = ("active", "succeeded", "failed", "ready", "terminating")
-        check_non_negative(found, obj.get("status") or {}, "status", *counts)
+        check_job_status(found, obj, context.old or {})
     else:
-        check_job(found, obj, is_new=context.old is None)
+        check_job(found, obj, context.old)
     return found
 
 
@@ -134,6 +164,43 @@ def _validate_cron_job(obj: Object, context: WriteContext) -> Sequence[Cause]:
         if old is None and len(name) > _CRON_JOB_NAME_MAX:
             found.append(invalid("metadata.name", name, max_length(_CRON_JOB_NAME_MAX)))
     return found
+
+
+_template_warnings = template_warnings("spec", "template")
+_job_template_warnings = template_warnings("spec", "jobTemplate", "spec", "template")
+
+
+def _job_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    warnings = list(_template_warnings(obj, context))
+    if context.old is None:
+        warnings += _size_warnings(obj.get("spec") or {}, "spec")
+    return warnings
+
+
+def _cron_job_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    warnings = list(_job_template_warnings(obj, context))
+    if context.old is None:
+        job = dig(obj, "spec", "jobTemplate", "spec") or {}
+        warnings += _size_warnings(job, "spec.jobTemplate.spec")
+    if not context.subresource and "TZ" in text(obj, "spec", "schedule"):
+        warnings.append(
+            # the path is upstream's
+            "CRON_TZ or TZ used in spec.spec.schedule is not officially supported, see "
+            "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+        )
+    return warnings
+
+
+def _size_warnings(spec: Object, path: str) -> list[str]:
+    if spec.get("completionMode") != "Indexed":
+        return []
+    if (spec.get("completions") or 0) <= _MANY or (spec.get("parallelism") or 0) <= _MANY // 10:
+        return []
+    return [
+        f"{path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism "
+        "higher than 10^4, Kubernetes might not be able to track completedIndexes when a big "
+        "number of indexes fail"
+    ]
 
 
 def _has_condition(job: Object, kind: str) -> bool:
@@ -195,9 +262,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(STATUS,),
         strategy=with_status(
             defaults=_cron_job_defaults,
+            create=in_order(drop_status, _drop_disabled_later),
+            update=in_order(_drop_disabled_later, split_status),
             validate=_validate_cron_job,
             complete=True,
-            warnings=template_warnings("spec", "jobTemplate", "spec", "template"),
+            warnings=_cron_job_warnings,
         ),
         columns=(
             NAME,
@@ -220,10 +289,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=with_status(
             defaults=_job_defaults,
             create=_prepare_for_create,
+            update=_prepare_for_update,
             validate=_validate_job,
             validate_update=_validate_job_update,
             complete=True,
-            warnings=template_warnings("spec", "template"),
+            warnings=_job_warnings,
         ),
         columns=(
             NAME,

@@ -21,16 +21,31 @@ from kapiserver.resources.printing import (
     pod_template_columns,
     selector_column,
 )
-from kapiserver.resources.strategies import set_default, with_status, without_status
+from kapiserver.resources.strategies import (
+    drop_status,
+    in_order,
+    set_default,
+    split_status,
+    with_status,
+    without_status,
+)
 from kapiserver.resources.validation.pod_spec import check_template
 from kapiserver.resources.validation.replicated import check_controller
 from kapiserver.resources.validation.statuses import check_available, check_counts
-from kapiserver.resources.workloads import template_warnings
+from kapiserver.resources.workloads import (
+    drop_disabled_fields,
+    drop_from_template,
+    template_warnings,
+)
 
 
 def _pod_template_defaults(obj: Object, context: WriteContext) -> None:
     template = obj.setdefault("template", {})
     default_pod_spec(template.setdefault("spec", {}))
+
+
+def _drop_disabled(obj: Object, context: WriteContext) -> None:
+    drop_from_template(obj, context.old or {})
 
 
 def _controller_defaults(obj: Object, context: WriteContext) -> None:
@@ -50,7 +65,8 @@ def _controller_defaults(obj: Object, context: WriteContext) -> None:
 
 def _validate_pod_template(obj: Object, context: WriteContext) -> Sequence[Cause]:
     found: list[Cause] = []
-    check_template(found, obj.get("template") or {}, "template")
+    old = (context.old or {}).get("template")
+    check_template(found, obj.get("template") or {}, "template", old=old)
     return found
 
 
@@ -59,10 +75,11 @@ def _validate_controller(obj: Object, context: WriteContext) -> Sequence[Cause]:
     if context.subresource == "status":
         status = obj.get("status") or {}
         parts = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
-        check_counts(found, status, ("replicas",), parts)
+        check_counts(found, status, ("replicas", *parts, "observedGeneration"), parts)
         check_available(found, status)
     else:
-        check_controller(found, obj.get("spec") or {})
+        old = dig(context.old or {}, "spec", "template")
+        check_controller(found, obj.get("spec") or {}, old)
     return found
 
 
@@ -73,6 +90,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         strategy=without_status(
             defaults=_pod_template_defaults,
+            create=_drop_disabled,
+            update=_drop_disabled,
             validate=_validate_pod_template,
             complete=True,
             warnings=template_warnings("template", names_pods=False),
@@ -98,6 +117,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(SCALE, STATUS),
         strategy=with_status(
             defaults=_controller_defaults,
+            create=in_order(drop_status, drop_disabled_fields),
+            update=in_order(drop_disabled_fields, split_status),
             validate=_validate_controller,
             complete=True,
             warnings=template_warnings("spec", "template"),

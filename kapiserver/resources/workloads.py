@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kapiserver.resources.definition import Object, Warn, WriteContext
 from kapiserver.resources.pod_defaults import default_pod_spec
+from kapiserver.resources.pod_features import drop_disabled
 from kapiserver.resources.validation.pod_warnings import pod_warnings, template_name_warnings
 
 
@@ -13,6 +14,17 @@ def default_template(spec: Object) -> None:
     """Defaults of spec.template; one that was forgotten is an empty one, as it is to Go."""
     template = spec.setdefault("template", {})
     default_pod_spec(template.setdefault("spec", {}))
+
+
+def drop_from_template(spec: Object, old: Object) -> None:
+    """Drop what features that are off would need from spec.template."""
+    template, before = spec.get("template") or {}, old.get("template") or {}
+    drop_disabled(template.get("spec") or {}, before.get("spec"))
+
+
+def drop_disabled_fields(obj: Object, context: WriteContext) -> None:
+    """A hook for kinds whose template is spec.template."""
+    drop_from_template(obj.get("spec") or {}, (context.old or {}).get("spec") or {})
 
 
 def template_warnings(*path: str, names_pods: bool = True) -> Warn:

@@ -31,7 +31,8 @@ def check_cron_job(found: Found, spec: Object, old: Object | None) -> None:
         here = "spec.concurrencyPolicy"
         found.append(unsupported(here, policy, _POLICIES) if policy else required(here))
     job = (spec.get("jobTemplate") or {}).get("spec") or {}
-    check_job_spec(found, job, "spec.jobTemplate.spec")
+    before = ((old or {}).get("jobTemplate") or {}).get("spec") or {}
+    check_job_spec(found, job, "spec.jobTemplate.spec", before.get("template"))
     if job.get("selector") is not None:
         detail = "`selector` will be auto-generated"
         found.append(invalid("spec.jobTemplate.spec.selector", job["selector"], detail))
@@ -70,7 +71,7 @@ def _check_zone(found: Found, zone: str, path: str) -> None:
             "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
         )
         found.append(invalid(path, zone, detail))
-    elif not _exists(zone):
+    if zone != "Local" and not _exists(zone):
         found.append(invalid(path, zone, f"unknown time zone {zone}"))
 
 

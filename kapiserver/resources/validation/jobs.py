@@ -42,13 +42,15 @@ _LABELS = ("controller-uid", "job-name")
 _PREFIX = "batch.kubernetes.io/"
 
 
-def check_job(found: Found, job: Object, *, is_new: bool) -> None:
+def check_job(found: Found, job: Object, old: Object | None) -> None:
+    """`old` is the job that this one replaces, None when it is new."""
     spec, metadata = job.get("spec") or {}, job.get("metadata") or {}
     selector, template = spec.get("selector"), spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
-    if is_new and selector is not None and not spec.get("manualSelector"):
-        _check_generated(found, metadata, selector, labels)
-    check_job_spec(found, spec, "spec")
+    before = None if old is None else (old.get("spec") or {}).get("template") or {}
+    if selector is not None and not spec.get("manualSelector"):
+        _check_generated(found, metadata, selector, labels, prefixed=_has_prefixed(before))
+    check_job_spec(found, spec, "spec", before)
     if selector is None:
         found.append(required("spec.selector"))
     else:
@@ -58,7 +60,7 @@ def check_job(found: Found, job: Object, *, is_new: bool) -> None:
         shown = dict(sorted(labels.items())) or None
         found.append(invalid("spec.template.metadata.labels", shown, detail))
     completions = spec.get("completions")
-    if is_new and completions and spec.get("completionMode") == "Indexed":
+    if old is None and completions and spec.get("completionMode") == "Indexed":
         name = metadata.get("name", "")
         hostname = f"{name}-{completions - 1}"
         if dns1123_label(hostname):
@@ -66,11 +68,21 @@ def check_job(found: Found, job: Object, *, is_new: bool) -> None:
             found.append(invalid("metadata.name", name, detail))
 
 
-def _check_generated(found: Found, metadata: Object, selector: Object, labels: Object) -> None:
+def _has_prefixed(template: Object | None) -> bool:
+    """Jobs from before the labels had a prefix keep the old ones only."""
+    if template is None:
+        return True
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    return all(f"{_PREFIX}{label}" in labels for label in _LABELS)
+
+
+def _check_generated(
+    found: Found, metadata: Object, selector: Object, labels: Object, *, prefixed: bool
+) -> None:
     identity = (metadata.get("uid", ""), metadata.get("name", ""))
     wanted = {
         f"{prefix}{label}": value
-        for prefix in ("", _PREFIX)
+        for prefix in (("", _PREFIX) if prefixed else ("",))
         for label, value in zip(_LABELS, identity, strict=True)
     }
     for label, value in wanted.items():
@@ -84,7 +96,8 @@ def _check_generated(found: Found, metadata: Object, selector: Object, labels: O
         found.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
 
 
-def check_job_spec(found: Found, spec: Object, path: str) -> None:
+def check_job_spec(found: Found, spec: Object, path: str, old: Object | None = None) -> None:
+    """`old` is the template that this spec's replaces."""
     get = spec.get
     check_non_negative(
         found,
@@ -128,7 +141,7 @@ def check_job_spec(found: Found, spec: Object, path: str) -> None:
         if replacement not in choices:
             found.append(unsupported(f"{path}.podReplacementPolicy", replacement, choices))
     template = get("template") or {}
-    check_template(found, template, f"{path}.template")
+    check_template(found, template, f"{path}.template", old=old)
     policy = (template.get("spec") or {}).get("restartPolicy", "")
     here = f"{path}.template.spec.restartPolicy"
     if policy in ("", "Always"):
@@ -320,10 +333,16 @@ def _check_template_stays(found: Found, spec: Object, before: Object, old: Objec
     template, kept = spec.get("template") or {}, before.get("template") or {}
     if template == kept:
         return
-    if before.get("suspend") is True and not _has_started(old):
-        template, kept = _undirected(template), _undirected(kept)
-    if not same(template, kept):
-        found.append(immutable("spec.template", spec.get("template")))
+    if before.get("suspend") is not True:
+        if not same(template, kept):
+            found.append(immutable("spec.template", template))
+        return
+    pod, had = template.get("spec") or {}, kept.get("spec") or {}
+    shown = pod
+    if not _has_started(old):
+        pod, had = _undirected(pod), _undirected(had)
+    if not same(_unsized(pod, had), had):
+        found.append(immutable("spec.template.spec", shown))
 
 
 def _has_started(job: Object) -> bool:
@@ -338,20 +357,29 @@ def _has_started(job: Object) -> bool:
     return bool(not suspended or status.get("active"))
 
 
-def _undirected(template: Object) -> Object:
-    """A template without what says where its pods run and how much they get."""
-    metadata = dict(template.get("metadata") or {})
-    for field in ("labels", "annotations"):
-        metadata.pop(field, None)
-    spec = dict(template.get("spec") or {})
-    for field in _DIRECTIVES:
-        spec.pop(field, None)
-    if affinity := spec.get("affinity"):
-        spec["affinity"] = {k: v for k, v in affinity.items() if k != "nodeAffinity"}
+def _undirected(spec: Object) -> Object:
+    """A pod spec without what says where its pods run."""
+    kept = {key: value for key, value in spec.items() if key not in _DIRECTIVES}
+    if affinity := kept.get("affinity"):
+        kept["affinity"] = {k: v for k, v in affinity.items() if k != "nodeAffinity"}
+    return kept
+
+
+def _unsized(spec: Object, old: Object) -> Object:
+    """A pod spec with the resources that its containers had."""
+    kept = dict(spec)
     for field in ("containers", "initContainers"):
-        if field in spec:
-            spec[field] = [
-                {k: v for k, v in container.items() if k != "resources"}
-                for container in spec[field]
+        after, before = spec.get(field) or [], old.get(field) or []
+        if after and len(after) == len(before):
+            kept[field] = [
+                _with_resources(new, had) if new.get("name") == had.get("name") else new
+                for new, had in zip(after, before, strict=True)
             ]
-    return {"metadata": metadata, "spec": spec}
+    return kept
+
+
+def _with_resources(new: Object, had: Object) -> Object:
+    kept = {key: value for key, value in new.items() if key != "resources"}
+    if "resources" in had:
+        kept["resources"] = had["resources"]
+    return kept

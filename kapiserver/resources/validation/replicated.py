@@ -6,7 +6,7 @@ from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required, unsupported
-from kapiserver.resources.names import dns1123_label, dns1123_subdomain
+from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.validation.claims import check_claim_template
 from kapiserver.resources.validation.formats import (
     NON_NEGATIVE,
@@ -20,9 +20,10 @@ from kapiserver.resources.validation.pod_spec import check_template
 _NO_MATCH = "`selector` does not match template `labels`"
 
 
-def check_deployment(found: Found, spec: Object) -> None:
+def check_deployment(found: Found, spec: Object, old: Object | None) -> None:
+    """`old`, here and below, is the template that this spec's replaces."""
     check_non_negative(found, spec, "spec", "replicas")
-    _check_selected(found, spec, "deployment", "ReplicaSet")
+    _check_selected(found, spec, "deployment", "ReplicaSet", old=old)
     strategy = spec.get("strategy") or {}
     kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
     if kind == "Recreate":
@@ -30,7 +31,10 @@ def check_deployment(found: Found, spec: Object) -> None:
             detail = "may not be specified when strategy `type` is 'Recreate'"
             found.append(forbidden("spec.strategy.rollingUpdate", detail))
     elif kind == "RollingUpdate":
-        if rolling is not None:
+        if rolling is None:
+            detail = "this should be defaulted and never be nil"
+            found.append(required("spec.strategy.rollingUpdate", detail))
+        else:
             _check_rolling_deployment(found, rolling, "spec.strategy.rollingUpdate")
     else:
         found.append(_bad_strategy("spec.strategy", kind, rolling, ("Recreate", "RollingUpdate")))
@@ -42,20 +46,20 @@ def check_deployment(found: Found, spec: Object) -> None:
         found.append(invalid("spec.progressDeadlineSeconds", deadline, detail))
 
 
-def check_replica_set(found: Found, spec: Object) -> None:
+def check_replica_set(found: Found, spec: Object, old: Object | None) -> None:
     check_non_negative(found, spec, "spec", "replicas", "minReadySeconds")
     # The text names deployments: kube-apiserver's does.
-    _check_selected(found, spec, "deployment", "ReplicaSet")
+    _check_selected(found, spec, "deployment", "ReplicaSet", old=old)
 
 
-def check_daemon_set(found: Found, spec: Object) -> None:
+def check_daemon_set(found: Found, spec: Object, old: Object | None) -> None:
     selector, template = spec.get("selector"), spec.get("template") or {}
     check_selector(found, selector, "spec.selector")
     _check_match(found, selector, template)
     if selector is not None and is_empty(selector):
         detail = "empty selector is invalid for daemonset"
         found.append(invalid("spec.selector", selector, detail))
-    _check_long_running(found, template, "spec.template", "DaemonSet")
+    _check_long_running(found, template, "spec.template", "DaemonSet", old=old)
     check_non_negative(found, spec, "spec", "minReadySeconds")
     strategy = spec.get("updateStrategy") or {}
     kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
@@ -70,7 +74,8 @@ def check_daemon_set(found: Found, spec: Object) -> None:
     check_non_negative(found, spec, "spec", "revisionHistoryLimit")
 
 
-def check_stateful_set(found: Found, spec: Object, *, is_new: bool) -> None:
+def check_stateful_set(found: Found, spec: Object, old: Object | None) -> None:
+    """`old` is the spec that this one replaces, None when the set is new."""
     policy = spec.get("podManagementPolicy", "")
     if not policy:
         found.append(required("spec.podManagementPolicy"))
@@ -78,8 +83,9 @@ def check_stateful_set(found: Found, spec: Object, *, is_new: bool) -> None:
         detail = "must be 'OrderedReady' or 'Parallel'"
         found.append(invalid("spec.podManagementPolicy", policy, detail))
     _check_stateful_strategy(found, spec.get("updateStrategy") or {}, "spec.updateStrategy")
-    retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
-    for field, value in retention.items():
+    retention = spec.get("persistentVolumeClaimRetentionPolicy")
+    for field in ("whenDeleted", "whenScaled") if retention is not None else ():
+        value = (retention or {}).get(field, "")
         if value not in ("Retain", "Delete"):
             here = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
             found.append(unsupported(here, value, ("Retain", "Delete")))
@@ -87,12 +93,24 @@ def check_stateful_set(found: Found, spec: Object, *, is_new: bool) -> None:
     check_non_negative(found, spec, "spec", *fields)
     if ordinals := spec.get("ordinals"):
         check_non_negative(found, ordinals, "spec.ordinals", "start")
-    if is_new and (name := spec.get("serviceName")):
-        found += [invalid("spec.serviceName", name, why) for why in dns1123_subdomain(name)]
+    if old is None and (name := spec.get("serviceName")):
+        found += [invalid("spec.serviceName", name, why) for why in dns1123_label(name)]
     claims = spec.get("volumeClaimTemplates") or ()
-    _check_selected(found, spec, "statefulset", "StatefulSet", claims)
-    for position, claim in enumerate(claims if is_new else ()):
+    before = (old or {}).get("template")
+    _check_selected(found, _anonymous(spec), "statefulset", "StatefulSet", claims, before)
+    for position, claim in enumerate(claims if old is None else ()):
         _check_claim(found, claim, f"spec.volumeClaimTemplates[{position}]")
+
+
+def _anonymous(spec: Object) -> Object:
+    """The spec with a template that names no pod: the controller sets those names itself."""
+    template = spec.get("template") or {}
+    pod = {
+        key: value
+        for key, value in (template.get("spec") or {}).items()
+        if key not in ("hostname", "subdomain")
+    }
+    return {**spec, "template": {**template, "spec": pod}}
 
 
 def _check_claim(found: Found, claim: Object, path: str) -> None:
@@ -103,7 +121,7 @@ def _check_claim(found: Found, claim: Object, path: str) -> None:
     check_claim_template(found, {**claim, "metadata": {}}, path)
 
 
-def check_controller(found: Found, spec: Object) -> None:
+def check_controller(found: Found, spec: Object, old: Object | None) -> None:
     """A replication controller: its selector is a plain map."""
     check_non_negative(found, spec, "spec", "minReadySeconds")
     selector, template = spec.get("selector") or {}, spec.get("template")
@@ -116,7 +134,7 @@ def check_controller(found: Found, spec: Object) -> None:
     labels = (template.get("metadata") or {}).get("labels") or {}
     if not selector.items() <= labels.items():
         found.append(invalid("spec.template.metadata.labels", _sorted(labels), _NO_MATCH))
-    _check_long_running(found, template, "spec.template", "ReplicationController")
+    _check_long_running(found, template, "spec.template", "ReplicationController", old=old)
 
 
 def _sorted(labels: Object) -> Object | None:
@@ -130,7 +148,14 @@ def _check_match(found: Found, selector: Object | None, template: Object) -> Non
         found.append(invalid("spec.template.metadata.labels", _sorted(labels), _NO_MATCH))
 
 
-def _check_selected(found: Found, spec: Object, shown: str, owner: str, claims: Any = ()) -> None:
+def _check_selected(
+    found: Found,
+    spec: Object,
+    shown: str,
+    owner: str,
+    claims: Any = (),
+    old: Object | None = None,
+) -> None:
     """spec.selector is there, is not empty, and selects spec.template."""
     selector, template = spec.get("selector"), spec.get("template") or {}
     if selector is None:
@@ -141,14 +166,19 @@ def _check_selected(found: Found, spec: Object, shown: str, owner: str, claims: 
             detail = f"empty selector is invalid for {shown}"
             found.append(invalid("spec.selector", selector, detail))
     _check_match(found, selector, template)
-    _check_long_running(found, template, "spec.template", owner, claims)
+    _check_long_running(found, template, "spec.template", owner, claims, old)
 
 
 def _check_long_running(
-    found: Found, template: Object, path: str, owner: str, claims: Any = ()
+    found: Found,
+    template: Object,
+    path: str,
+    owner: str,
+    claims: Any = (),
+    old: Object | None = None,
 ) -> None:
     """Pods that are replaced when they end: they restart always and have no deadline."""
-    check_template(found, template, path, claims)
+    check_template(found, template, path, claims, old)
     spec = template.get("spec") or {}
     policy = spec.get("restartPolicy", "")
     if policy != "Always":

@@ -12,9 +12,8 @@ _ABOVE_ALL = "cannot be greater than status.replicas"
 def check_counts(
     found: Found, status: Object, counts: tuple[str, ...], parts: tuple[str, ...] = ()
 ) -> None:
-    """`parts` are counts that may not exceed status.replicas."""
-    check_non_negative(found, status, "status", *counts, *parts, "observedGeneration")
-    check_non_negative(found, status, "status", "collisionCount")
+    """`parts` are those of the counts that may not exceed status.replicas."""
+    check_non_negative(found, status, "status", *counts)
     total = status.get("replicas", 0)
     for field in parts:
         count = status.get(field, 0)

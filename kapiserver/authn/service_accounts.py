@@ -32,6 +32,7 @@ LEEWAY_SECONDS = 60.0
 # Verified tokens remembered: far more than pods on a cluster that one process serves.
 REMEMBERED = 4096
 _LONGEST = 16 << 10  # bytes of a token; longer ones are nobody's
+_LONGEST_HEADER = 1 << 10  # of which its first part, which is parsed before anything is verified
 
 INVALIDATED = "service account token has been invalidated"
 _NO_KEYS = "invalid signature, no keys found"
@@ -136,7 +137,7 @@ class ServiceAccountTokens:
     def _issuer_of(self, token: bytes) -> str:
         """What the token says, unverified: whether it is any of our business."""
         parts = token.split(b".")
-        if len(parts) != 3:
+        if len(parts) != 3 or len(parts[0]) > _LONGEST_HEADER:
             return ""
         try:
             payload = orjson.loads(base64url_decode(parts[1]))

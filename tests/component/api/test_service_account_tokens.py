@@ -246,6 +246,11 @@ async def test_a_token_for_others_is_not_for_us(api: Api, robot: dict[str, Any])
     assert good["user"]["username"] == "system:serviceaccount:default:robot"
 
 
+def nested(depth: int) -> str:
+    header = b'{"alg":"ES256","x":' + b"[" * depth + b"]" * depth + b"}"
+    return base64.urlsafe_b64encode(header).rstrip(b"=").decode()
+
+
 async def test_forged_tokens_are_nobodys(api: Api, robot: dict[str, Any]) -> None:
     good = await token(api)
     head, body, signature = good.split(".")
@@ -263,6 +268,8 @@ async def test_forged_tokens_are_nobodys(api: Api, robot: dict[str, Any]) -> Non
         "another issuer": jwt.encode({**claims, "iss": "me"}, other, algorithm="ES256"),
         "not a token": "a.b.c",
         "too long": "a" * 20_000,
+        "a header that nests": f"{nested(200)}.{body}.{signature}",
+        "a header that nests deep": f"{nested(4000)}.{body}.{signature}",
     }
     accepted = [what for what, text in forged.items() if (await who(api, text)).status != 401]
     assert accepted == []

@@ -15,9 +15,9 @@ from kapiserver.api.write import AbsentError, Ownership, Update
 from kapiserver.errors import BadRequest, Conflict, Invalid
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
-from kapiserver.resources.field_errors import not_supported, required
+from kapiserver.resources.field_errors import required, unsupported
 
-_TARGETS = ("Node", "Minion", "")
+_TARGETS = ("Node", "")
 _TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 _DEFINITIONS = {
     "Binding": "io.k8s.api.core.v1.Binding",
@@ -62,7 +62,7 @@ async def bind(call: Call) -> Response:
     target = binding.get("target") or {}
     causes = []
     if target.get("kind", "") not in _TARGETS:
-        causes.append(not_supported("target.kind", target["kind"], ("Node", "<empty>")))
+        causes.append(unsupported("target.kind", target["kind"], ("Node", "<empty>")))
     if not target.get("name"):
         causes.append(required("target.name"))
     if causes:

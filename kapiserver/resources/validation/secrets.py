@@ -7,11 +7,10 @@ import base64
 import binascii
 from typing import Any
 
-import orjson
-
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, immutable, invalid, required, too_long
 from kapiserver.resources.printing import text
+from kapiserver.resources.schema.reading import Unreadable, read_json
 from kapiserver.resources.validation.formats import Found, config_key
 from kapiserver.resources.validation.tls_pairs import pair_problem
 
@@ -88,23 +87,15 @@ def _check_json(found: Found, data: Object, key: str) -> None:
 
 
 def _json_problem(content: bytes) -> str:
-    """What Go says of content that is no JSON object, as far as that can be told."""
+    """What Go says of content that is no JSON object."""
     try:
-        value = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        if error.pos >= len(content.decode(errors="replace").rstrip()):
-            return "unexpected end of JSON input"
-        return (
-            f"invalid character {_go_quoted(error.doc[error.pos])} looking for beginning of value"
-        )
+        value = read_json(content)
+    except Unreadable as error:
+        return str(error)
     if value is None or isinstance(value, dict):
         return ""
     kind = {list: "array", str: "string", bool: "bool"}.get(type(value), "number")
     return f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
-
-
-def _go_quoted(character: str) -> str:
-    return {"'": r"'\''", '"': "'\"'"}.get(character, f"'{character}'")
 
 
 def _check_key(found: Found, key: str, field: str) -> None:

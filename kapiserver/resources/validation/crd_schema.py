@@ -156,7 +156,7 @@ def _check_topology(found: Found, schema: Object, path: str, demands: Demands) -
         found.append(unsupported(f"{path}.{_MAP_TYPE}", map_type, ("atomic", "granular")))
     is_array = _must_be(found, schema, "array", _LIST_TYPE, path)
     if is_array and demands.atomic_sets and (wrong := _not_atomic(schema)):
-        shown = items.get(_LIST_TYPE) if isinstance(items, dict) else None
+        shown = items.get(_LIST_TYPE) or "null" if isinstance(items, dict) else "null"
         found.append(invalid(f"{path}.items.{wrong}", shown, _ATOMIC_ITEM))
     if list_type is not None and list_type not in ("atomic", "set", "map"):
         found.append(unsupported(f"{path}.{_LIST_TYPE}", list_type, ("atomic", "set", "map")))

@@ -24,10 +24,13 @@ from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.validation.conditions import check_conditions
 from kapiserver.resources.validation.devices import (
     MAX_CONDITIONS,
+    NIL,
     by_name,
     check_binding_conditions,
     check_driver_name,
     check_full_name,
+    check_given_driver,
+    check_given_pool,
     check_list,
     check_name,
     check_pool_name,
@@ -42,7 +45,6 @@ from kapiserver.resources.validation.scheduling import check_node_selector
 
 _MANY = 32
 _MAX_ALTERNATIVES = 8
-_MAX_TOLERATIONS = 16
 _MAX_RESERVED = 256
 _MAX_ADDRESSES = 16
 _MAX_TEXT = 10 * 1024
@@ -100,7 +102,7 @@ def _check_request(found: Found, request: Object, path: str) -> None:
     if exactly is None and not alternatives:
         found.append(required(path, _ONE_KIND))
     elif exactly is not None and alternatives:
-        found.append(invalid(path, None, f"{_ONE_KIND}, but multiple fields are set"))
+        found.append(invalid(path, NIL, f"{_ONE_KIND}, but multiple fields are set"))
     elif exactly is not None:
         _check_asked(found, exactly, f"{path}.exactly")
     else:
@@ -129,7 +131,7 @@ def _check_asked(found: Found, asked: Object, path: str) -> None:
     elif mode == "ExactCount" and count <= 0:
         found.append(invalid(f"{path}.count", count, "must be greater than zero"))
     tolerations = asked.get("tolerations") or []
-    check_list(found, tolerations, _MAX_TOLERATIONS, check_toleration, f"{path}.tolerations")
+    check_list(found, tolerations, -1, check_toleration, f"{path}.tolerations")
 
 
 def check_selectors(found: Found, selectors: list[Any], path: str, *, stored: bool) -> None:
@@ -167,7 +169,7 @@ def _check_opaque(found: Found, config: Object, path: str, *, stored: bool = Fal
     if opaque is None:
         found.append(required(here))
         return
-    check_driver_name(found, opaque.get("driver") or "", f"{here}.driver")
+    check_given_driver(found, opaque.get("driver") or "", f"{here}.driver")
     _check_raw(found, opaque.get("parameters"), f"{here}.parameters", stored=stored)
 
 
@@ -231,7 +233,7 @@ def check_claim_status(found: Found, claim: Object, old: Object) -> None:
     if allocation is not None and kept is not None:
         if not same(allocation, kept):
             detail = "field cannot be modified once set"
-            found.append(invalid("status.allocation", None, detail))
+            found.append(invalid("status.allocation", NIL, detail))
     elif allocation is not None:
         _check_allocation(found, allocation, names, "status.allocation")
 
@@ -265,10 +267,12 @@ def _check_allocation(found: Found, allocation: Object, names: RequestNames, pat
 
     def check_result(found: Found, result: Object, path: str) -> None:
         _check_reference(found, result.get("request") or "", names, f"{path}.request")
-        _check_device(found, result, path)
+        check_given_driver(found, result.get("driver") or "", f"{path}.driver")
+        check_given_pool(found, result.get("pool") or "", f"{path}.pool")
+        check_name(found, result.get("device") or "", f"{path}.device")
         check_binding_conditions(found, result, path)
         tolerations = result.get("tolerations") or []
-        check_list(found, tolerations, _MAX_TOLERATIONS, check_toleration, f"{path}.tolerations")
+        check_list(found, tolerations, -1, check_toleration, f"{path}.tolerations")
         if result.get("shareID") is not None:
             check_uuid(found, result["shareID"], f"{path}.shareID")
 
@@ -288,16 +292,12 @@ def _check_allocation(found: Found, allocation: Object, names: RequestNames, pat
         check_node_selector(found, allocation["nodeSelector"], f"{path}.nodeSelector")
 
 
-def _check_device(found: Found, device: Object, path: str) -> None:
-    check_driver_name(found, device.get("driver") or "", f"{path}.driver")
-    check_pool_name(found, device.get("pool") or "", f"{path}.pool")
-    check_name(found, device.get("device") or "", f"{path}.device")
-
-
 def _check_device_status(
     found: Found, device: Object, path: str, allocated: set[tuple[str, ...]]
 ) -> None:
-    _check_device(found, device, path)
+    check_driver_name(found, device.get("driver") or "", f"{path}.driver")
+    check_pool_name(found, device.get("pool") or "", f"{path}.pool")
+    check_name(found, device.get("device") or "", f"{path}.device")
     if device.get("shareID") is not None:
         check_uuid(found, device["shareID"], f"{path}.shareID")
     if device_identity(device) not in allocated:

@@ -23,6 +23,7 @@ from kapiserver.resources.validation.labels import check_qualified
 Check = Callable[[Found, Any, str], None]
 
 MAX_CONDITIONS = 8
+NIL = "null"  # a pointer to nothing, as messages show it
 
 _MAX_DRIVER = 63
 _MAX_POOL = 253
@@ -37,6 +38,12 @@ _IDENTIFIER_PROBLEM = regex_problem(
     "my_name",
     "MY_NAME",
     "MyName",
+)
+_CASELESS_PROBLEM = regex_problem(
+    "an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character",
+    r"(?i)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
+    "example.com",
 )
 _uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _EFFECTS = ("NoExecute", "NoSchedule", "None")
@@ -59,7 +66,10 @@ def check_set(
     check: Check,
     path: str,
     key: Callable[[Any], Hashable] = lambda value: value,
+    *,
+    shows_key: bool = False,
 ) -> None:
+    """Items that have a key of their own; `shows_key` where duplicates are told by it alone."""
     check_list(found, values, most, check, path)
     if 0 <= most < len(values):
         return
@@ -67,7 +77,7 @@ def check_set(
     for position, value in enumerate(values):
         identity = key(value)
         if identity in seen:
-            found.append(duplicate(f"{path}[{position}]", value))
+            found.append(duplicate(f"{path}[{position}]", identity if shows_key else value))
         seen.add(identity)
 
 
@@ -93,6 +103,31 @@ def check_driver_name(found: Found, name: str, path: str) -> None:
     if len(name) > _MAX_DRIVER:
         found.append(too_long(path, _MAX_DRIVER))
     found += [invalid(path, name, problem) for problem in dns1123_subdomain(name.lower())]
+
+
+def check_given_driver(found: Found, name: str, path: str) -> None:
+    """The name of a driver where it is only repeated."""
+    if not name:
+        found.append(required(path))
+        return
+    if len(name) > _MAX_DRIVER:
+        found.append(too_long(path, _MAX_DRIVER))
+    if dns1123_subdomain(name.lower()):
+        found.append(invalid(path, name, _CASELESS_PROBLEM))
+
+
+def check_given_pool(found: Found, name: str, path: str) -> None:
+    if not name:
+        found.append(required(path))
+        return
+    if len(name) > _MAX_POOL:
+        found.append(too_long(path, _MAX_POOL))
+    for position, part in enumerate(name.split("/")):
+        where = f"segment {position}: "
+        if not part:
+            found.append(invalid(path, name, f"{where}must not be empty"))
+            continue
+        found += [invalid(path, part, where + problem) for problem in dns1123_subdomain(part)]
 
 
 def check_pool_name(found: Found, name: str, path: str) -> None:

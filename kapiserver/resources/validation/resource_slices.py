@@ -17,6 +17,7 @@ from kapiserver.resources.field_errors import (
 from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.validation.device_capacity import check_request_policy
 from kapiserver.resources.validation.devices import (
+    NIL,
     by_name,
     check_binding_conditions,
     check_driver_name,
@@ -88,7 +89,7 @@ def check_slice(found: Found, spec: Object, old: Object | None) -> None:
 
     shares = any(device.get("taints") or device.get("consumesCounters") for device in devices)
     most = _MAX_DEVICES_THAT_SHARE if shares else _MAX_DEVICES
-    check_set(found, devices, most, check_device, "spec.devices", by_name)
+    check_set(found, devices, most, check_device, "spec.devices", by_name, shows_key=True)
     counters = spec.get("sharedCounters") or []
     check_set(found, counters, _MAX_COUNTER_SETS, _check_counters, "spec.sharedCounters", by_name)
 
@@ -97,7 +98,7 @@ def _check_stays(found: Found, spec: Object, old: Object) -> None:
     name, known = ((each.get("pool") or {}).get("name") for each in (spec, old))
     if not same(name, known):
         found.append(immutable("spec.pool.name", name or ""))
-    for field, absent in (("driver", ""), ("nodeName", None)):
+    for field, absent in (("driver", ""), ("nodeName", NIL)):
         if not same(spec.get(field), old.get(field)):
             found.append(immutable(f"spec.{field}", spec.get(field, absent)))
 
@@ -179,7 +180,7 @@ def _check_device(
     if each:
         _check_device_place(found, device, path)
     elif any(device.get(field) is not None for field in ("nodeName", "nodeSelector", "allNodes")):
-        found.append(invalid(path, None, _NO_PLACE_EACH))
+        found.append(invalid(path, NIL, _NO_PLACE_EACH))
     check_binding_conditions(found, device, path)
 
 

@@ -63,7 +63,7 @@ CLAIM_CASES: Cases = [
     (
         f"{REQUEST}.firstAvailable",
         [{"name": "a", "deviceClassName": "b"}],
-        [(AT, f"Invalid value: null: {ONE}, but multiple fields are set")],
+        [(AT, f'Invalid value: "null": {ONE}, but multiple fields are set')],
     ),
     (f"{REQUEST}.name", "G", [(f"{AT}.name", f'Invalid value: "G": {LABEL}')]),
     (
@@ -172,7 +172,7 @@ def test_the_status_of_a_claim() -> None:
     )
     other = changed(given, "status.allocation.devices.results.0.device", "gpu-1")
     assert update_refused(CLAIMS, given, other, "status") == [
-        ("status.allocation", "Invalid value: null: field cannot be modified once set")
+        ("status.allocation", 'Invalid value: "null": field cannot be modified once set')
     ]
     strange = changed(
         given, "status.devices", [{"driver": "d.example.com", "pool": "p", "device": "x"}]
@@ -263,7 +263,7 @@ SLICE_CASES: Cases = [
         [
             (
                 AT_DEVICE,
-                "Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set "
+                'Invalid value: "null": `nodeName`, `nodeSelector` and `allNodes` can only be set '
                 "if `perDeviceNodeSelection` is set to true in the ResourceSlice spec",
             )
         ],
@@ -346,7 +346,7 @@ def test_a_slice_stays_with_its_driver_pool_and_node() -> None:
     new = changed(changed(old, "spec.driver", "other.example.com"), "spec.nodeName", None)
     assert update_refused(SLICES, old, changed(new, "spec.allNodes", True)) == [
         ("spec.driver", 'Invalid value: "other.example.com": field is immutable'),
-        ("spec.nodeName", "Invalid value: null: field is immutable"),
+        ("spec.nodeName", 'Invalid value: "null": field is immutable'),
     ]
 
 

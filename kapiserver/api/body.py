@@ -8,19 +8,23 @@ limited before anything is parsed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any, NamedTuple
-
-import orjson
-import ryaml
 
 from kapiserver.api.negotiation import PROTOBUF, YAML
 from kapiserver.errors import BadRequest
 from kapiserver.resources.protobuf import Message, WireError, open_envelope
-from kapiserver.resources.schema.reading import TOO_DEEP
+from kapiserver.resources.schema.reading import (
+    Unreadable,
+    duplicate_fields,
+    encoded_again,
+    has_duplicates,
+    read_json,
+)
+from kapiserver.resources.schema.yaml_reading import read_yaml
 
 BODY_LIMIT = 3 << 20
+
+_YAML_FINDINGS = "yaml: unmarshal errors:"
 
 
 class BodyError(ValueError):
@@ -40,47 +44,40 @@ def parse_body(
     body: bytes, media_type: str, *, strict: bool, message: Message | None = None
 ) -> Document:
     """`strict`: look for duplicate fields as well (of which the last one counts)."""
-    if media_type == PROTOBUF and message is not None:
-        value = _parse_message(body, message)
-    elif media_type == YAML:
-        value = _parse_yaml(body)
-    else:
-        value = _parse_json(body)
+    if media_type == YAML:
+        return _parse_yaml(body, strict)
     try:
-        again = orjson.dumps(value)
-    except orjson.JSONEncodeError as error:
-        raise BodyError(_unwritable(error)) from error
-    # a document that survives a round trip has no field twice; most clients send such bytes
-    if not strict or media_type in (PROTOBUF, YAML) or again == body.rstrip():
-        return Document(value, [])
-    return Document(value, duplicate_fields(body))
+        if media_type == PROTOBUF and message is not None:
+            value = _parse_message(body, message)
+            encoded_again(value)
+            return Document(value, [])
+        value = read_json(body)
+        again = encoded_again(value)
+    except Unreadable as error:
+        raise BodyError(str(error)) from error
+    return Document(value, duplicate_texts(body) if strict and has_duplicates(body, again) else [])
 
 
-def _parse_json(body: bytes) -> Any:
+def duplicate_texts(body: bytes) -> list[str]:
+    """For each field that a JSON object has twice. Slow: for bodies that have some."""
+    return [f'duplicate field "{path}"' for path in duplicate_fields(body)]
+
+
+def _parse_yaml(body: bytes, strict: bool) -> Document:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BodyError(_json_problem(body, error)) from error
+        value, repeated = read_yaml(body)
+        encoded_again(value)
+    except Unreadable as error:
+        raise BodyError(str(error), trying="") from error
+    lines = "".join(f"\n  {line}" for line in repeated)
+    return Document(value, [_YAML_FINDINGS + lines] if strict and repeated else [])
 
 
-def _unwritable(error: orjson.JSONEncodeError) -> str:
-    """What cannot be written again cannot be stored: mostly, it nests too deep."""
-    return TOO_DEEP if "Recursion" in str(error) else str(error)
-
-
-def _json_problem(body: bytes, error: orjson.JSONDecodeError) -> str:
-    if not body.strip() or error.pos >= len(body):
-        return "unexpected end of JSON input"
-    return f"invalid character at offset {error.pos}: {error.msg}"
-
-
-def _parse_yaml(body: bytes) -> Any:
-    try:
-        value = ryaml.loads(body.decode())
-    except (ValueError, UnicodeDecodeError) as error:
-        problem = f"error converting YAML to JSON: yaml: {error}"
-        raise BodyError(problem, trying="") from error
-    return _string_keys(value)
+def warnings_of(finding: str) -> list[str]:
+    """The warnings that a strict finding makes: YAML's reader tells several in one."""
+    if not finding.startswith(_YAML_FINDINGS):
+        return [finding]
+    return [line.strip() for line in finding.removeprefix(_YAML_FINDINGS).strip().split("\n")]
 
 
 def _parse_message(body: bytes, message: Message) -> dict[str, Any]:
@@ -101,50 +98,6 @@ def _parse_message(body: bytes, message: Message) -> dict[str, Any]:
     if sent.api_version:
         value["apiVersion"] = sent.api_version
     return value
-
-
-def _string_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key if isinstance(key, str) else orjson.dumps(key).decode(): _string_keys(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_string_keys(item) for item in value]
-    return value
-
-
-def duplicate_fields(body: bytes) -> list[str]:
-    """`duplicate field "spec.x"` for each field that an object has twice."""
-    repeated: dict[int, list[str]] = {}
-    keep: list[Any] = []  # so that no id is used twice
-
-    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        built = dict(pairs)
-        if len(built) != len(pairs):
-            seen: set[str] = set()
-            twice: list[str] = []
-            for key, _ in pairs:
-                (twice.append if key in seen else seen.add)(key)
-            repeated[id(built)] = list(dict.fromkeys(twice))
-            keep.append(built)
-        return built
-
-    document = json.loads(body, object_pairs_hook=build)
-    if not repeated:
-        return []
-    return [f'duplicate field "{path}"' for path in _paths(document, "", repeated)]
-
-
-def _paths(value: Any, path: str, repeated: dict[int, list[str]]) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key in repeated.get(id(value), ()):
-            yield f"{path}.{key}" if path else key
-        for key, item in value.items():
-            yield from _paths(item, f"{path}.{key}" if path else key, repeated)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _paths(item, f"{path}[{index}]", repeated)
 
 
 def summarized(body: bytes) -> str:

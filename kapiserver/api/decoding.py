@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body, summarized
+from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body, summarized, warnings_of
 from kapiserver.api.call import Call
 from kapiserver.api.go_text import kind_name
-from kapiserver.api.negotiation import body_media_type
+from kapiserver.api.negotiation import JSON, body_media_type
 from kapiserver.api.options import IGNORE, STRICT
 from kapiserver.api.scope import Scope
 from kapiserver.errors import BadRequest
@@ -45,12 +45,14 @@ async def read_object(call: Call, validation: str) -> Object:
     if findings.error:
         raise _unusable(scope, findings.error)
     strict = [*document.duplicates, *unknown_fields(findings.unknown)]
-    if strict:
-        if validation == STRICT:
+    if strict and validation != IGNORE:
+        if document.duplicates and media_type == JSON:
+            strict = scope.validator.strict_findings(body)
+        if strict and validation == STRICT:
             raise _unusable(scope, f"strict decoding error: {', '.join(strict)}")
-        if validation != IGNORE:
-            for finding in strict:
-                call.context.warn(finding)
+        for finding in strict:
+            for warning in warnings_of(finding):
+                call.context.warn(warning)
     return obj
 
 

@@ -40,11 +40,14 @@ from kapiserver.errors import (
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
+from kapiserver.resources.schema.reading import Unreadable, encoded_again
+from kapiserver.resources.schema.strictness import MAX_FINDINGS
 
 MAX_OPERATIONS = 10_000
 
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 _OPERATION_TYPE = "[]handlers.jsonPatchOp"
+_OPERATION_FIELDS = ("op", "path", "from", "value")
 
 
 class UnprocessablePatch(ApiError):
@@ -103,17 +106,22 @@ async def _read_body(call: Call, options: WriteOptions) -> _Body:
     if content_type not in PATCH_TYPES:
         raise unsupported(PATCH_TYPES)
     text = await request.body(BODY_LIMIT)
+    strict = options.field_validation != IGNORE
+    # a strategic merge patch is decoded without further words
+    prefix = "" if content_type == STRATEGIC_PATCH else "error decoding patch: "
     try:
-        parsed = parse_body(text, JSON, strict=options.field_validation != IGNORE)
+        parsed = parse_body(text, JSON, strict=strict)
     except BodyError as error:
-        raise BadRequest(f"error decoding patch: {error}") from error
+        if content_type == MERGE_PATCH and not strict:
+            raise BadRequest("Invalid JSON Patch") from error
+        raise BadRequest(f"{prefix}{error}") from error
     duplicates = parsed.duplicates
     if content_type == JSON_PATCH:
-        _check_operations(parsed.value)
-        duplicates = [f"json patch {finding}" for finding in duplicates]
+        unknown = _check_operations(parsed.value)
+        duplicates = [f"json patch {finding}" for finding in [*unknown, *duplicates]]
     elif not isinstance(parsed.value, dict):
         raise BadRequest(
-            f"error decoding patch: json: cannot unmarshal {kind_name(parsed.value)} into Go value "
+            f"{prefix}json: cannot unmarshal {kind_name(parsed.value)} into Go value "
             "of type map[string]interface {}"
         )
     return _Body(content_type, text, duplicates)
@@ -138,33 +146,48 @@ def _application(call: Call, content_type: str) -> Callable[[Object, Any], Any]:
 def _apply_json_patch(current: Object, operations: Any) -> Any:
     try:
         return json_patch.apply(current, operations)
-    except JsonPatchError as error:
+    except (JsonPatchError, orjson.JSONEncodeError) as error:
         raise UnprocessablePatch from error
 
 
-def _check_operations(operations: Any) -> None:
+def _check_operations(operations: Any) -> list[str]:
+    """What strict decoding finds in the operations."""
     if not isinstance(operations, list):
         raise BadRequest(
             f"error decoding patch: json: cannot unmarshal {kind_name(operations)} into Go value "
             f"of type {_OPERATION_TYPE}"
         )
-    for operation in operations:
+    unknown: list[str] = []
+    for index, operation in enumerate(operations):
         if not isinstance(operation, dict):
             raise BadRequest(
                 f"error decoding patch: json: cannot unmarshal {kind_name(operation)} into Go "
                 f"value of type {_OPERATION_TYPE[2:]}"
             )
+        for field, value in operation.items():
+            if field not in _OPERATION_FIELDS:
+                unknown.append(f'unknown field "[{index}].{field}"')
+            elif field != "value" and value is not None and not isinstance(value, str):
+                raise BadRequest(
+                    f"error decoding patch: json: cannot unmarshal {kind_name(value)} into Go "
+                    f"struct field {_OPERATION_TYPE.rpartition('.')[2]}.{field} of type string"
+                )
     if len(operations) > MAX_OPERATIONS:
         raise RequestEntityTooLarge(
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, "
             f"got {len(operations)}"
         )
+    return unknown[:MAX_FINDINGS]
 
 
 def _checked(call: Call, patched: Any, validation: str, duplicates: list[str]) -> Object:
     """The patched document as an object of the schema."""
     if not isinstance(patched, dict):
         raise _unusable(patched, f"json: cannot unmarshal {kind_name(patched)} into Go value")
+    try:
+        encoded_again(patched)
+    except Unreadable as error:  # each part was fine, but they nest too deep together
+        raise BadRequest(f"error decoding patch: {error}") from error
     scope = call.scope
     if (patched.get("kind"), patched.get("apiVersion")) != (scope.kind, scope.api_version):
         given = f"{patched.get('apiVersion', '')}, Kind={patched.get('kind', '')}"

@@ -10,25 +10,26 @@ from typing import Any
 
 import orjson
 
-from kapiserver.api.body import BodyError, Document, parse_body
 from kapiserver.api.call import Call
-from kapiserver.api.go_text import kind_name, quoted
-from kapiserver.api.negotiation import JSON
+from kapiserver.api.go_text import kind_name
 from kapiserver.api.options import IGNORE, STRICT
 from kapiserver.errors import BadRequest
 from kapiserver.resources.definition import Object
-from kapiserver.resources.schema.reading import Unreadable, read_yaml
+from kapiserver.resources.schema.reading import (
+    Unreadable,
+    encoded_again,
+    has_duplicates,
+    read_json,
+)
+from kapiserver.resources.schema.yaml_reading import YamlDocument, read_yaml, read_yaml_slowly
 
 
 class Config:
     """A config as it was sent. Each attempt gets its own decoded copy, which it may change."""
 
-    def __init__(self, value: Object, duplicates: list[str]) -> None:
-        try:
-            self._text = orjson.dumps(value)
-        except orjson.JSONEncodeError as error:  # too deep, or numbers that JSON cannot hold
-            raise BadRequest(f"error decoding YAML: {error}") from error
-        self._duplicates = duplicates
+    def __init__(self, text: bytes, repeated: tuple[str, ...]) -> None:
+        self._text = text
+        self._repeated = repeated
 
     def fresh(self) -> Object:
         value: Object = orjson.loads(self._text)
@@ -36,19 +37,26 @@ class Config:
 
     def report_duplicates(self, call: Call, validation: str) -> None:
         """Upstream looks for them last: other faults of an apply are told first."""
-        if not self._duplicates or validation == IGNORE:
+        if not self._repeated or validation == IGNORE:
             return
-        lines = "".join(f"\n  {finding}" for finding in self._duplicates)
-        text = f"error converting YAML to JSON: yaml: unmarshal errors:{lines}"
         if validation == STRICT:
-            raise BadRequest(f"error strict decoding YAML: {text}")
-        call.context.warn(text.replace("\n", " "))
+            lines = "".join(f"\n  {finding}" for finding in self._repeated)
+            raise BadRequest(
+                "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal "
+                f"errors:{lines}"
+            )
+        for finding in self._repeated:
+            call.context.warn(finding)
 
 
 def read_config(body: bytes, api_version: str, kind: str, *, strict: bool) -> Config:
     """A config of the given type, without managedFields."""
-    document = _parsed(body, strict)
-    value = document.value
+    try:
+        value, repeated = _parsed(body, strict)
+        text = encoded_again(value)
+    except Unreadable as error:
+        problem = f"error decoding YAML: error converting YAML to JSON: {error}"
+        raise BadRequest(problem) from error
     if not isinstance(value, dict):
         raise BadRequest(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot "
@@ -58,20 +66,19 @@ def read_config(body: bytes, api_version: str, kind: str, *, strict: bool) -> Co
     metadata = value.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise BadRequest("metadata.managedFields must be nil")
-    return Config(value, [_repeated(finding) for finding in document.duplicates])
+    return Config(text, repeated)
 
 
-def _parsed(body: bytes, strict: bool) -> Document:
-    if body.lstrip()[:1] == b"{":
-        try:
-            return parse_body(body, JSON, strict=strict)
-        except BodyError:
-            pass  # flow style is YAML's own
+def _parsed(body: bytes, strict: bool) -> YamlDocument:
+    if body.lstrip()[:1] != b"{":
+        return read_yaml(body)
     try:
-        return Document(read_yaml(body), [])  # a field twice is an error of its own there
-    except Unreadable as error:
-        text = f"error decoding YAML: error converting YAML to JSON: {error}"
-        raise BadRequest(text) from error
+        value = read_json(body)
+    except Unreadable:
+        return read_yaml(body)  # flow style is YAML's own
+    if strict and has_duplicates(body, encoded_again(value)):
+        return read_yaml_slowly(body.decode())  # which knows the lines
+    return YamlDocument(value, ())
 
 
 def _check_type(value: Object, api_version: str, kind: str) -> None:
@@ -85,8 +92,3 @@ def type_name(api_version: Any, kind: Any) -> str:
     version = api_version if isinstance(api_version, str) else ""
     text = version if "/" in version else f"/{version}"
     return f"{text}, Kind={kind if isinstance(kind, str) else ''}"
-
-
-def _repeated(finding: str) -> str:
-    path = finding.removeprefix("duplicate field ").strip('"')
-    return f"key {quoted(path.rpartition('.')[2])} already set in map"

@@ -2,21 +2,18 @@
 
 In: definitions (shipped by the package kubernetes-validate, or added at run time for custom
 resources). Out: validators (`SchemaSet.validator`), what patches need to know about a field
-(`SchemaSet.patch_meta`), body decoding (`decode`). Knows nothing of HTTP and nothing of kinds.
+(`SchemaSet.patch_meta`), readers of bodies (`reading`, `yaml_reading`). Knows nothing of HTTP and
+nothing of kinds.
 """
 
 from kapiserver.resources.schema.compiled import Compiled, Findings
-from kapiserver.resources.schema.decode import Decoded, check_object, decode_object
 from kapiserver.resources.schema.patchmeta import FieldMeta, PatchNode
 from kapiserver.resources.schema.schemaset import SchemaSet
 
 __all__ = [
     "Compiled",
-    "Decoded",
     "FieldMeta",
     "Findings",
     "PatchNode",
     "SchemaSet",
-    "check_object",
-    "decode_object",
 ]

@@ -12,6 +12,7 @@ from kapiserver.resources.schema.fastcheck import FastChecks
 from kapiserver.resources.schema.reading import TOO_DEEP
 from kapiserver.resources.schema.repair import Repair
 from kapiserver.resources.schema.required import missing_fields
+from kapiserver.resources.schema.strictness import strict_findings
 
 if TYPE_CHECKING:
     from kapiserver.errors import Cause
@@ -70,6 +71,10 @@ class Compiled:
         except RecursionError:  # only definitions that contain themselves can be nested so deep
             return Findings(TOO_DEEP)
         return Findings(walk.error, tuple(walk.unknown) if on_unknown == "collect" else ())
+
+    def strict_findings(self, body: bytes) -> list[str]:
+        """`unknown field "spec.x"`, `duplicate field "spec.y"`: all in a JSON body, in order."""
+        return strict_findings(self._schemas, self._schemas.node(self.name), body)
 
     def is_clean(self, obj: Any) -> bool:
         """True when there is nothing to report and nothing to bring into canonical form.

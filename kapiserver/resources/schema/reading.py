@@ -1,4 +1,4 @@
-"""Bodies to Python values: JSON and YAML, with Go's wording for what cannot be read.
+"""JSON bodies to Python values, with Go's wording for what cannot be read.
 
 In: bytes. Out: a decoded value, or `Unreadable` with the text of the Go decoder. Also: which keys
 occur twice in the same object, which plain decoding cannot tell afterwards.
@@ -7,24 +7,19 @@ occur twice in the same object, which plain decoding cannot tell afterwards.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from typing import Any
 
 import orjson
-import ryaml
 
-MAX_BODY = 3 * 1024 * 1024  # one request's body, as kube-apiserver limits it
-# What is read must be written again, and orjson writes 254 levels. (ryaml reads 128, and refuses
-# aliases that multiply.)
-MAX_DEPTH = 254
+# What is read must be written again, and orjson writes 254 levels.
 TOO_DEEP = "exceeded max depth"
 MAX_DUPLICATES = 100
 
 
 class Unreadable(ValueError):
-    """The body is not JSON or YAML. The text is for the client."""
+    """The body is not of its format. The text is for the client."""
 
 
 # --- JSON ------------------------------------------------------------------------------------
@@ -44,15 +39,17 @@ _JSON_CONTEXTS = (
 
 def read_json(body: bytes) -> Any:
     try:
-        value = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Unreadable(_json_problem(body, error)) from None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # few bodies are, or could be, that deep
-        try:
-            orjson.dumps(value)
-        except orjson.JSONEncodeError:
-            raise Unreadable(TOO_DEEP) from None
-    return value
+
+
+def encoded_again(value: Any) -> bytes:
+    """What cannot be written again cannot be stored: mostly, it nests too deep."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise Unreadable(TOO_DEEP if "Recursion" in str(error) else str(error)) from error
 
 
 def _json_problem(body: bytes, error: orjson.JSONDecodeError) -> str:
@@ -97,12 +94,12 @@ def _colons(text: bytes) -> int:
     return b"".join(text.split(b'"')[::2]).count(b":")
 
 
-def has_duplicates(body: bytes, decoded: Any) -> bool:
+def has_duplicates(body: bytes, again: bytes) -> bool:
     """Whether any key of a JSON body was lost to another of the same name.
 
-    Decoding keeps one of them, so the body has more keys than what came out of it.
+    `again`: what was decoded, encoded again. Decoding keeps one of them, so that has fewer keys.
     """
-    return _colons(body) != _colons(orjson.dumps(decoded))
+    return again != body and _colons(body) != _colons(again)
 
 
 class _Twice(dict[str, Any]):
@@ -143,59 +140,3 @@ def _find_twice(value: Any, path: str, out: list[str]) -> None:
     elif isinstance(value, list):
         for index, below in enumerate(value):
             _find_twice(below, f"{path}[{index}]", out)
-
-
-# --- YAML ------------------------------------------------------------------------------------
-
-
-def read_yaml(body: bytes) -> Any:
-    """One YAML document as its JSON value. Keys become strings, as when YAML is sent as JSON."""
-    if body.lstrip()[:1] == b"{":  # JSON is YAML, and what kubectl sends under this name
-        try:
-            return read_json(body)
-        except Unreadable:
-            pass  # flow style is YAML's own
-    try:
-        return _json_value(ryaml.loads(body.decode("utf-8")))
-    except UnicodeDecodeError:
-        raise Unreadable("yaml: control characters are not allowed") from None
-    except ValueError as error:  # InvalidYamlError is one
-        raise Unreadable(f"yaml: {error}") from None
-
-
-def _json_value(value: Any) -> Any:
-    match value:
-        case dict():
-            return _json_object(value)
-        case list():
-            return [_json_value(item) for item in value]
-        case float():
-            if not math.isfinite(value):
-                raise Unreadable(f"yaml: cannot convert {value} to JSON")
-            # `1.0` in YAML is 1 in the JSON that upstream makes of it.
-            return int(value) if value.is_integer() and abs(value) < 1e21 else value
-    return value
-
-
-def _json_object(value: dict[Any, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    merged = value.get("<<")
-    for base in merged if isinstance(merged, list) else [merged]:
-        if isinstance(base, dict):
-            out = {**_json_object(base), **out}
-    for key, below in value.items():
-        if key == "<<" and isinstance(below, (dict, list)):
-            continue
-        out[_key(key)] = _json_value(below)
-    return out
-
-
-def _key(key: Any) -> str:
-    match key:
-        case str():
-            return key
-        case bool():
-            return "true" if key else "false"
-        case int() | float():
-            return str(_json_value(key))
-    raise Unreadable("yaml: unsupported key: only strings, numbers and booleans can be keys")

@@ -8,20 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kapiserver.api import yaml_text
-from kapiserver.api.body import BodyError, duplicate_fields, parse_body, summarized
+from kapiserver.api.body import BodyError, parse_body, summarized, warnings_of
 from kapiserver.api.negotiation import JSON, YAML
 
 
 def test_duplicates_are_found_with_their_paths() -> None:
     body = b'{"a":1,"spec":{"x":1,"x":2,"l":[{"y":1},{"y":1,"y":2,"y":3}]},"a":2}'
-    assert duplicate_fields(body) == [
+    document = parse_body(body, JSON, strict=True)
+    assert document.value["a"] == 2
+    assert document.duplicates == [
         'duplicate field "a"',
         'duplicate field "spec.x"',
         'duplicate field "spec.l[1].y"',
     ]
-    document = parse_body(body, JSON, strict=True)
-    assert document.value["a"] == 2
-    assert len(document.duplicates) == 3
     assert parse_body(body, JSON, strict=False).duplicates == []
 
 
@@ -47,6 +46,17 @@ def test_yaml_bombs_are_refused() -> None:
 
 def test_yaml_keys_are_strings() -> None:
     assert parse_body(b"80: a\ntrue: b\n", YAML, strict=True).value == {"80": "a", "true": "b"}
+
+
+def test_yaml_tells_all_duplicates_in_one_sentence() -> None:
+    body = b"a: 1\nb: {x: 1}\na: 2\nb: {z: 1}\n"
+    document = parse_body(body, YAML, strict=True)
+    assert document.value == {"a": 2, "b": {"z": 1}}
+    lines = ['line 3: key "a" already set in map', 'line 4: key "b" already set in map']
+    assert document.duplicates == [f"yaml: unmarshal errors:\n  {lines[0]}\n  {lines[1]}"]
+    assert warnings_of(document.duplicates[0]) == lines
+    assert warnings_of('unknown field "x"') == ['unknown field "x"']
+    assert parse_body(body, YAML, strict=False).duplicates == []
 
 
 def test_summaries_are_short() -> None:

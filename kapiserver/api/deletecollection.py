@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from kapiserver.api.call import Call
 from kapiserver.api.delete import delete_object, read_delete_options
-from kapiserver.api.list import page_answer, selection_of
+from kapiserver.api.list import list_query, page_answer
 from kapiserver.api.options import list_options
 from kapiserver.api.render import output_of
 from kapiserver.errors import NotFound
 from kapiserver.request import Response
-from kapiserver.storage import ListQuery
 
 
 async def delete_collection(call: Call) -> Response:
     output = output_of(call.context)
     chosen = list_options(call.context.query, call.scope.definition, watch=False)
     options = await read_delete_options(call)
-    query = ListQuery(
-        selection_of(call, chosen),
-        chosen.limit,
-        chosen.continue_token,
-        chosen.resource_version,
-        chosen.resource_version_match,
-    )
-    page = await call.scope.objects.list(query)
+    page = await call.scope.objects.list(list_query(call, chosen))
     for stored in page.items:
         try:
             await delete_object(call, stored.name, options)

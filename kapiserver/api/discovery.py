@@ -18,10 +18,12 @@ from kapiserver.api.documents import Document, accepted, answer, document, requi
 from kapiserver.errors import NotAcceptable
 from kapiserver.request import Request, Response
 from kapiserver.resources.definition import ResourceDefinition, Subresource
+from kapiserver.resources.protobuf import Encoder
 from kapiserver.resources.registry import Registry
 
 JSON = b"application/json"
 YAML = b"application/yaml"
+PROTOBUF = b"application/vnd.kubernetes.protobuf"
 AGGREGATED_GROUP = "apidiscovery.k8s.io"
 AGGREGATED_VERSIONS = ("v2", "v2beta1")
 _AGGREGATED_KIND = "APIGroupDiscoveryList"
@@ -34,10 +36,13 @@ _Key = tuple[str, ...]
 
 class Discovery:
     """Answers discovery requests. `server_address`: host:port for /api, when it is not the one
-    that the client connected to."""
+    that the client connected to. `encoder` writes the old documents in protobuf."""
 
-    def __init__(self, registry: Registry, server_address: str = "") -> None:
+    def __init__(
+        self, registry: Registry, server_address: str = "", encoder: Encoder | None = None
+    ) -> None:
         self._registry = registry
+        self._encoder = encoder
         self._server_address = server_address
         self._generation = -1
         self._documents: dict[_Key, Document | None] = {}
@@ -121,7 +126,7 @@ class Discovery:
         self, key: _Key, request: Request, make: Callable[[], dict[str, Any] | None]
     ) -> Response | None:
         require_read(request)
-        content_type = _negotiated(request)
+        content_type = _negotiated(request, protobuf=self._encoder is not None)
 
         def made() -> Document | None:
             body = make()
@@ -129,6 +134,8 @@ class Discovery:
                 return None
             if content_type == YAML:
                 return document(ryaml.dumps(body).encode(), YAML)
+            if content_type == PROTOBUF and self._encoder is not None:
+                return document(self._encoder.document(body), PROTOBUF)
             return document(orjson.dumps(body) + b"\n", JSON)
 
         found = self._kept((*key, content_type.decode()), made)
@@ -153,18 +160,24 @@ def _legacy_type(media_type: str) -> bytes | None:
             return JSON
         case "application/yaml":
             return YAML
+        case "application/vnd.kubernetes.protobuf":
+            return PROTOBUF
     return None
 
 
-def _negotiated(request: Request) -> bytes:
+def _negotiated(request: Request, *, protobuf: bool) -> bytes:
+    """The first form that is accepted and can be made; JSON rather than protobuf, if both are."""
+    found: list[bytes] = []
     for clause in accepted(request.header(b"accept")):
-        if not any(name == "as" for name, _ in clause.parameters):
-            found = _legacy_type(clause.media_type)
-            if found is not None:
-                return found
-    raise NotAcceptable(
-        "only the following media types are accepted: application/json, application/yaml"
-    )
+        content_type = _legacy_type(clause.media_type)
+        if content_type is not None and not any(name == "as" for name, _ in clause.parameters):
+            found.append(content_type)
+    if not (found if protobuf else set(found) - {PROTOBUF}):
+        raise NotAcceptable(
+            "only the following media types are accepted: application/json, application/yaml, "
+            "application/vnd.kubernetes.protobuf"
+        )
+    return next((each for each in found if each != PROTOBUF), PROTOBUF)
 
 
 # --- documents: registry -> plain data ---------------------------------------------------------

@@ -9,7 +9,7 @@ import trio
 
 from kapiserver.api.call import Call
 from kapiserver.api.negotiation import METADATA, METADATA_LIST, TABLE, Output
-from kapiserver.api.options import ListOptions, include_object, list_options
+from kapiserver.api.options import EXACT, ListOptions, include_object, list_options
 from kapiserver.api.render import (
     ITEMS_PER_PIECE,
     ListWriter,
@@ -24,7 +24,7 @@ from kapiserver.api.render import (
     respond_chunks,
 )
 from kapiserver.api.tables import TableWriter
-from kapiserver.errors import NotAcceptable
+from kapiserver.errors import BadRequest, NotAcceptable
 from kapiserver.request import Response
 from kapiserver.resources.protobuf import Encoder
 from kapiserver.storage import ListPage, ListQuery
@@ -43,7 +43,9 @@ def selection_of(call: Call, options: ListOptions) -> Selection:
     name = call.context.info.parts[1] if len(call.context.info.parts) > 1 else ""
     fields = options.fields
     if fields is not None:
-        name = name or fields.exact("metadata.name")
+        if name and fields.exact("metadata.name") != name:
+            raise BadRequest("fieldSelector metadata.name doesn't match requested name")
+        name = fields.exact("metadata.name")
         if call.scope.definition.namespaced:
             namespace = namespace or fields.exact("metadata.namespace")
         pinned = (("metadata.name", name), ("metadata.namespace", namespace))
@@ -55,7 +57,7 @@ def selection_of(call: Call, options: ListOptions) -> Selection:
 async def list_objects(call: Call) -> Response:
     output = output_of(call.context)
     options = list_options(call.context.query, call.scope.definition, watch=False)
-    page = await call.scope.objects.list(_query(call, options))
+    page = await call.scope.objects.list(list_query(call, options))
     return await page_answer(call, page, output)
 
 
@@ -65,7 +67,7 @@ def list_now(call: Call) -> Response | None:
     if not is_plain(output):
         return None
     options = list_options(call.context.query, call.scope.definition, watch=False)
-    page = call.scope.objects.list_now(_query(call, options))
+    page = call.scope.objects.list_now(list_query(call, options))
     if page is None or len(page.items) > JOINED_PER_CHECKPOINT:
         return None
     return _list_of(call, page, list(_pieces(call, page.items)), output)
@@ -85,13 +87,17 @@ def _list_of(call: Call, page: ListPage, pieces: list[bytes], output: Output) ->
     return respond_bytes(body, output)
 
 
-def _query(call: Call, options: ListOptions) -> ListQuery:
+def list_query(call: Call, options: ListOptions) -> ListQuery:
+    """What the store is asked. A limit without a word on the match means exactly that revision."""
+    wanted = options.resource_version
+    match = options.resource_version_match
     return ListQuery(
         selection_of(call, options),
         options.limit,
         options.continue_token,
-        options.resource_version,
-        options.resource_version_match,
+        wanted,
+        match == EXACT or (not match and options.limit > 0 and wanted not in ("", "0")),
+        options.labels is None and options.fields is None,
     )
 
 

@@ -18,12 +18,13 @@ from kapiserver.api.label_selector import LabelSelector, SelectorError, parse_la
 from kapiserver.errors import BadRequest, Cause, Invalid
 from kapiserver.pipeline.query import Query, first, flag
 from kapiserver.resources.definition import ResourceDefinition
-from kapiserver.resources.field_errors import forbidden, invalid, not_supported
+from kapiserver.resources.field_errors import forbidden, invalid, not_supported, unsupported
 
 IGNORE, WARN, STRICT = "Ignore", "Warn", "Strict"
 _FIELD_VALIDATIONS = (IGNORE, WARN, STRICT)
 _PROPAGATIONS = ("Foreground", "Background", "Orphan")
-_MATCHES = ("Exact", "NotOlderThan")
+EXACT, NOT_OLDER_THAN = "Exact", "NotOlderThan"
+_MATCHES = (EXACT, NOT_OLDER_THAN)
 
 # A watch without timeoutSeconds ends at a random time between these, so that clients spread.
 WATCH_SECONDS = (1800.0, 3600.0)
@@ -44,11 +45,11 @@ def _integer(query: Query, name: str) -> int | None:
     return int(text)
 
 
-def resource_version(text: str, field: str = "resourceVersion") -> str:
+def resource_version(text: str, prefix: str = "") -> str:
     """A resourceVersion of a read: empty, or digits without leading zeros ("0" itself is fine)."""
     if text and not (text.isascii() and text.isdigit() and len(text) < 20):
         raise BadRequest(
-            f"{field}: Invalid value: {quoted(text)}: strconv.ParseUint: "
+            f"{prefix}resourceVersion: Invalid value: {quoted(text)}: strconv.ParseUint: "
             f"parsing {quoted(text)}: invalid syntax"
         )
     return str(int(text)) if text else ""
@@ -171,7 +172,10 @@ class ListOptions:
 
 def list_options(query: Query, definition: ResourceDefinition, *, watch: bool) -> ListOptions:
     if not query:
-        return ListOptions(timeout=random.uniform(*WATCH_SECONDS) if watch else None)
+        return ListOptions(
+            timeout=random.uniform(*WATCH_SECONDS) if watch else None,
+            send_initial_events=True if watch else None,
+        )
     labels, fields = _selectors(query, definition)
     options = ListOptions(
         labels=labels,
@@ -185,13 +189,17 @@ def list_options(query: Query, definition: ResourceDefinition, *, watch: bool) -
         if "sendInitialEvents" in query
         else None,
     )
+    if watch and _starts_at_a_state(options):
+        options.send_initial_events = True
+        options.resource_version_match = NOT_OLDER_THAN
     _refuse("ListOptions", _watch_causes(options) if watch else _list_causes(options))
-    if options.continue_token and options.resource_version not in ("", "0"):
-        raise BadRequest("specifying resource version is not allowed when using continue")
-    options.resource_version = resource_version(options.resource_version)
     if watch:
+        options.resource_version = resource_version(options.resource_version)
         seconds = _integer(query, "timeoutSeconds")
         options.timeout = float(seconds) if seconds else random.uniform(*WATCH_SECONDS)
+    elif not options.continue_token:  # with one, there may be no revision, valid or not
+        prefix = "invalid resource version: "
+        options.resource_version = resource_version(options.resource_version, prefix)
     return options
 
 
@@ -222,8 +230,8 @@ def _list_causes(options: ListOptions) -> list[Cause]:
         if options.continue_token:
             causes.append(forbidden(name, f"{name} is forbidden when continue is provided"))
         if match not in _MATCHES:
-            causes.append(not_supported(name, match, (*_MATCHES, "")))
-        if match == "Exact" and options.resource_version == "0":
+            causes.append(unsupported(name, match, (*_MATCHES, "")))
+        if match == EXACT and options.resource_version == "0":
             detail = f'{name} "exact" is forbidden for resourceVersion "0"'
             causes.append(forbidden(name, detail))
     if options.send_initial_events is not None:
@@ -231,21 +239,29 @@ def _list_causes(options: ListOptions) -> list[Cause]:
     return causes
 
 
+def _starts_at_a_state(options: ListOptions) -> bool:
+    """The old way to ask for all objects first: no revision, and not a word on how to begin."""
+    return (
+        options.send_initial_events is None
+        and not options.resource_version_match
+        and options.resource_version in ("", "0")
+    )
+
+
 def _watch_causes(options: ListOptions) -> list[Cause]:
     causes: list[Cause] = []
     match, name = options.resource_version_match, "resourceVersionMatch"
     initial = options.send_initial_events is not None
+    if initial and match != NOT_OLDER_THAN:
+        detail = f"sendInitialEvents requires setting {name} to {NOT_OLDER_THAN}"
+        causes.append(forbidden(name, detail))
     if match and not initial:
         detail = f"{name} is forbidden for watch unless sendInitialEvents is provided"
         causes.append(forbidden(name, detail))
-    if initial and match != "NotOlderThan":
-        causes.append(
-            forbidden(name, f"sendInitialEvents requires setting {name} to NotOlderThan")
-            if not match
-            else not_supported(name, match, ("NotOlderThan",))
-        )
-    if options.continue_token:
-        causes.append(forbidden("continue", "continue is forbidden for watch"))
+    if match and match != NOT_OLDER_THAN:
+        causes.append(not_supported(name, match, (NOT_OLDER_THAN,)))
+    if match and options.continue_token:
+        causes.append(forbidden(name, f"{name} is forbidden when continue is provided"))
     return causes
 
 

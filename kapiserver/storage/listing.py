@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MATCHES_PER_CHECKPOINT = 200
 HISTORY_PAGE = 500
 _INCONSISTENT = -1  # the revision in a token that goes on at the newest state
+_TOKEN_VERSION = "meta.k8s.io/v1"
+_BAD_KEY = "continue key is not valid"
 
 CONTINUE_TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start "
@@ -41,13 +43,17 @@ REVISION_TOO_OLD = "The resourceVersion for the provided list is too old."
 
 @dataclass(slots=True)
 class ListQuery:
-    """A list as the client asked for it. `limit` 0 means no limit."""
+    """A list as the client asked for it. `limit` 0 means no limit.
+
+    `exact`: the state at `resource_version`, no newer one. `counted`: tell how many are left.
+    """
 
     selection: Selection = field(default_factory=Selection)
     limit: int = 0
     continue_token: str = ""
     resource_version: str = ""
-    resource_version_match: str = ""
+    exact: bool = False
+    counted: bool = True
 
 
 @dataclass(slots=True)
@@ -62,7 +68,7 @@ class ListPage:
 
 def encode_continue(revision: int, last_key: bytes, prefix: bytes) -> str:
     token = {
-        "v": "meta.k8s.io/v1",
+        "v": _TOKEN_VERSION,
         "rv": revision,
         "start": last_key[len(prefix) :].decode() + "\0",
     }
@@ -73,21 +79,29 @@ def decode_continue(token: str, prefix: bytes) -> tuple[int, bytes]:
     """(revision, first key) of a token; a start that leaves the prefix is refused."""
     try:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
-        fields = orjson.loads(base64.urlsafe_b64decode(padded))
-        version, revision, start = fields["v"], fields["rv"], fields["start"]
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise BadRequest(f"continue key is not valid: {error}") from error
-    if version != "meta.k8s.io/v1":
+        fields = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
+        version, revision, start = fields.get("v", ""), fields.get("rv", 0), fields.get("start", "")
+    except (binascii.Error, ValueError, AttributeError) as error:
+        raise _bad_token(str(error)) from error
+    if version != _TOKEN_VERSION:
         raise BadRequest(
-            f"continue key is not valid: server does not recognize this encoded version {version!r}"
+            f"invalid continue token: {_BAD_KEY}: server does not recognize this encoded version "
+            f"{version}"
         )
-    if not isinstance(revision, int) or revision == 0 or not isinstance(start, str) or not start:
-        raise BadRequest(
-            "continue key is not valid: incorrect encoded start resourceVersion or key"
-        )
-    if any(part in (".", "..") for part in start.rstrip("\0").split("/")):
-        raise BadRequest("continue key is not valid: it points outside of the listed resource")
-    return revision, prefix + start.encode()
+    if not isinstance(revision, int) or not isinstance(start, str):
+        raise _bad_token("json: cannot unmarshal it into Go value of type storage.continueToken")
+    if revision == 0:
+        raise _bad_token(f"incorrect encoded start resourceVersion (version {_TOKEN_VERSION})")
+    if not start:
+        raise _bad_token(f"encoded start key empty (version {_TOKEN_VERSION})")
+    key = "/" + start.removeprefix("/")
+    if any(part in ("", ".", "..") for part in key[1:].split("/")):
+        raise _bad_token(start)
+    return revision, prefix + key[1:].encode()
+
+
+def _bad_token(why: str) -> BadRequest:
+    return BadRequest(f"invalid continue token: {_BAD_KEY}: {why}")
 
 
 class Lister:
@@ -102,6 +116,8 @@ class Lister:
         prefix = self._objects.keys.range_prefix(query.selection.namespace)
         if query.continue_token:
             revision, start = decode_continue(query.continue_token, prefix)
+            if query.resource_version not in ("", "0"):
+                raise BadRequest("specifying resource version is not allowed when using continue")
             if revision != _INCONSISTENT:
                 if revision == storage.revision:
                     return await self._from_cache(query, prefix, start)
@@ -110,9 +126,11 @@ class Lister:
             await storage.barrier()
             return await self._from_cache(query, prefix, start)
         wanted = query.resource_version
-        if query.resource_version_match == "Exact":
+        if query.exact:
             revision = int(wanted)
             await storage.wait_revision(revision)
+            if revision == storage.revision:
+                return await self._from_cache(query, prefix, b"")
             return await self._from_history(query, prefix, b"", revision)
         if wanted in ("", "0"):
             if wanted == "":
@@ -127,7 +145,7 @@ class Lister:
         if (
             query.continue_token
             or query.selection.has_selectors
-            or query.resource_version_match == "Exact"
+            or query.exact
             or query.resource_version not in ("", "0")
             or (query.resource_version == "" and not storage.barrier_now())
         ):
@@ -151,7 +169,8 @@ class Lister:
             return ListPage(candidates, revision)
         items = candidates[: query.limit]
         token = encode_continue(revision, items[-1].key, prefix)
-        return ListPage(items, revision, token, len(candidates) - len(items))
+        left = len(candidates) - len(items) if query.counted else None
+        return ListPage(items, revision, token, left)
 
     async def _from_cache(self, query: ListQuery, prefix: bytes, start: bytes) -> ListPage:
         # the candidates are taken in one step: the page is consistent though matching may pause
@@ -188,6 +207,7 @@ class Lister:
         end = prefix[:-1] + b"0"
         cache = self._objects.cache
         selection = query.selection
+        counted = query.counted and not selection.has_selectors and not selection.name
         items: list[StoredObject] = []
         position = max(prefix, start)
         while True:
@@ -213,8 +233,7 @@ class Lister:
                     if not left:
                         return ListPage(items, revision)
                     token = encode_continue(revision, kv.key, prefix)
-                    exact = not selection.has_selectors and not selection.name
-                    return ListPage(items, revision, token, left if exact else None)
+                    return ListPage(items, revision, token, left if counted else None)
             if not page.more:
                 return ListPage(items, revision)
             position = page.kvs[-1].key + b"\0"

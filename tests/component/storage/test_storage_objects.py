@@ -106,7 +106,7 @@ async def test_an_expired_token_offers_one_that_goes_on(world: World) -> None:
 async def test_exact_lists_go_back_in_time_until_the_compaction(world: World) -> None:
     first = await world.add("one")
     await world.add("two")
-    exact = ListQuery(resource_version=str(first.revision), resource_version_match="Exact")
+    exact = ListQuery(resource_version=str(first.revision), exact=True)
     page = await world.things.list(exact)
     assert [item.name for item in page.items] == ["one"]
     await world.backend.compact(world.backend.revision)

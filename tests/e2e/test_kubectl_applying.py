@@ -126,3 +126,17 @@ def test_cascades(user: Kubectl) -> None:
         f'configmap "{name}" deleted from {user.namespace} namespace'
         for name in ("another", "of-orphaned")
     ]
+
+
+def test_lists_are_checked_by_the_client(user: Kubectl) -> None:
+    """The server cannot be asked to: kubectl reads the OpenAPI document, in protobuf."""
+    items = [json.loads(settings(name, colour="blue")) for name in ("one", "two")]
+    listed = {"apiVersion": "v1", "kind": "List", "items": items}
+    said = user("apply", "-f", "-", stdin=json.dumps(listed))
+    assert said == "configmap/one created\nconfigmap/two created\n"
+    items[1]["dada"] = {}
+    refused = user.fails("apply", "-f", "-", stdin=json.dumps(listed))
+    assert 'unknown field "dada" in io.k8s.api.core.v1.ConfigMap' in refused
+    shown = user("get", "cm", "-o", "json")
+    user("delete", "cm", "--all")
+    assert user("create", "-f", "-", stdin=shown).count(" created\n") == 2

@@ -101,7 +101,8 @@ def _check_selected(found: Found, spec: Object, path: str, old: Object | None) -
 
 def _check_sources(found: Found, spec: Object, path: str, old: Object | None) -> None:
     lenient = any(
-        "apiGroup" in ((old or {}).get(field) or {}) for field in ("dataSource", "dataSourceRef")
+        ((old or {}).get(field) or {}).get("apiGroup") is not None
+        for field in ("dataSource", "dataSourceRef")
     )
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
     if source is not None:

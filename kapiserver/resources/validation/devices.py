@@ -42,8 +42,8 @@ _IDENTIFIER_PROBLEM = regex_problem(
 _CASELESS_PROBLEM = regex_problem(
     "an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start "
     "and end with an alphanumeric character",
-    r"(?i)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
-    "example.com",
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
+    "Example.com",
 )
 _uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _EFFECTS = ("NoExecute", "NoSchedule", "None")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from kapiserver.resources.names import dns1123_subdomain, max_length, regex_problem
+from kapiserver.resources.names import SUBDOMAIN_MAX, dns1123_subdomain, max_length, regex_problem
 
 PART_MAX = 63
 
@@ -34,6 +34,19 @@ _LABEL_VALUE_PROBLEM = regex_problem(
 )
 
 
+def _max_bytes(limit: int) -> str:
+    # elsewhere the same limits are counted in characters; the words are upstream's
+    return f"must be no more than {limit} bytes"
+
+
+def _prefix(text: str) -> list[str]:
+    longest = max_length(SUBDOMAIN_MAX)
+    return [
+        _max_bytes(SUBDOMAIN_MAX) if problem == longest else problem
+        for problem in dns1123_subdomain(text)
+    ]
+
+
 @lru_cache(4096)
 def qualified_name(value: str) -> tuple[str, ...]:
     """`[prefix/]name`: label and annotation keys, finalizers."""
@@ -43,17 +56,17 @@ def qualified_name(value: str) -> tuple[str, ...]:
         name = prefix
     elif "/" in name:
         return (
-            f"a qualified name {_QUALIFIED_PROBLEM} with an optional DNS subdomain prefix and '/' "
+            f"a valid label key {_QUALIFIED_PROBLEM} with an optional DNS subdomain prefix and '/' "
             "(e.g. 'example.com/MyName')",
         )
     elif not prefix:
         problems.append("prefix part must be non-empty")
     else:
-        problems.extend(f"prefix part {problem}" for problem in dns1123_subdomain(prefix))
+        problems.extend(f"prefix part {problem}" for problem in _prefix(prefix))
     if not name:
         problems.append("name part must be non-empty")
     elif len(name) > PART_MAX:
-        problems.append(f"name part {max_length(PART_MAX)}")
+        problems.append(f"name part {_max_bytes(PART_MAX)}")
     if not _qualified.fullmatch(name):
         problems.append(f"name part {_QUALIFIED_PROBLEM}")
     return tuple(problems)
@@ -63,7 +76,7 @@ def qualified_name(value: str) -> tuple[str, ...]:
 def label_value(value: str) -> tuple[str, ...]:
     problems = []
     if len(value) > PART_MAX:
-        problems.append(max_length(PART_MAX))
+        problems.append(_max_bytes(PART_MAX))
     if not _label_value.fullmatch(value):
         problems.append(_LABEL_VALUE_PROBLEM)
     return tuple(problems)

@@ -117,10 +117,10 @@ def test_good_label_keys(key: str) -> None:
     [
         ("", "name part must be non-empty"),
         ("/a", "prefix part must be non-empty"),
-        ("a/b/c", "a qualified name must consist of"),
+        ("a/b/c", "a valid label key must consist of"),
         ("Upper.com/a", "prefix part a lowercase RFC 1123 subdomain must consist of"),
         ("-a", "name part must consist of alphanumeric characters"),
-        ("x" * 64, "name part must be no more than 63 characters"),
+        ("x" * 64, "name part must be no more than 63 bytes"),
     ],
 )
 def test_bad_label_keys(key: str, problem: str) -> None:
@@ -131,5 +131,5 @@ def test_label_values() -> None:
     assert label_value("") == ()
     assert label_value("a.b_c-1") == ()
     assert label_value("a b")
-    assert label_value("x" * 64) == ("must be no more than 63 characters",)
+    assert label_value("x" * 64) == ("must be no more than 63 bytes",)
     assert label_value("trailing\n")

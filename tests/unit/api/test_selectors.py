@@ -79,7 +79,7 @@ def test_keys_and_values_must_be_well_formed() -> None:
         parse_labels("-x=a")
     with pytest.raises(SelectorError, match="a valid label must be an empty string"):
         parse_labels("x=" + "a." * 5)
-    with pytest.raises(SelectorError, match="must be no more than 63 characters"):
+    with pytest.raises(SelectorError, match="must be no more than 63 bytes"):
         parse_labels("x=" + "a" * 64)
 
 

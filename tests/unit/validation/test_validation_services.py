@@ -354,7 +354,7 @@ SLICE_CASES: Cases = [
             ("ports[1].name", 'Duplicate value: "a"'),
             (
                 "ports[1].appProtocol",
-                'Invalid value: "x.y/z/": a qualified name must consist of alphanumeric '
+                'Invalid value: "x.y/z/": a valid label key must consist of alphanumeric '
                 "characters, '-', '_' or '.', and must start and end with an alphanumeric "
                 "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
                 "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS "

@@ -24,8 +24,12 @@ API_RESOURCE_LIST = _META + "APIResourceList"
 VERSION_INFO = "io.k8s.apimachinery.pkg.version.Info"
 TEXT = "string"  # in place of a schema's name: the answer is text
 
-OBJECT_TYPES = ("application/json", "application/yaml")
-LIST_TYPES = (*OBJECT_TYPES, "application/json;stream=watch")
+WATCH_EVENT = _META + "WatchEvent"
+
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
+_CUSTOM_TYPES = ("application/json", "application/yaml")
+OBJECT_TYPES = (*_CUSTOM_TYPES, _PROTOBUF)
+LIST_TYPES = (*OBJECT_TYPES, "application/json;stream=watch", f"{_PROTOBUF};stream=watch")
 _PATCH_TYPES = (
     "application/json-patch+json",
     "application/merge-patch+json",
@@ -127,6 +131,9 @@ class ResourcePaths:
         self._schema = version.schema
         custom = schemas.is_added(version.schema)
         self._patch_types = _CUSTOM_PATCH_TYPES if custom else _PATCH_TYPES
+        self._object_types = _CUSTOM_TYPES if custom else OBJECT_TYPES
+        self._list_types = _CUSTOM_TYPES if custom else LIST_TYPES
+        self._watch_paths = "watch" in definition.verbs and not custom
         self._tag = tag(definition.group, version.name)
         self._gvk = (definition.group, version.name, definition.kind)
         capital = version.name[:1].upper() + version.name[1:]
@@ -154,6 +161,43 @@ class ResourcePaths:
             yield PathItem(one, named, operations)
         for sub in sorted(definition.subresources, key=lambda sub: sub.name):
             yield from self._subresource(sub, f"{one}/{sub.name}", named)
+        if self._watch_paths:
+            yield from self._watches(base, collection.removeprefix(base), named)
+
+    def _watches(
+        self, base: str, collection: str, named: tuple[p.Parameter, ...]
+    ) -> Iterator[PathItem]:
+        """The paths that watches had before they were a parameter of lists."""
+        kind, scoped = self._definition.kind, self._scoped
+        if scoped:
+            operation = self._watch(f"{kind}ListForAllNamespaces", "", everything=True)
+            path = f"{base}/watch/{self._definition.plural}"
+            yield PathItem(path, (*p.LIST, p.PRETTY), (operation,))
+        operation = self._watch(f"{kind}List", scoped, everything=True)
+        yield PathItem(f"{base}/watch{collection}", (*p.LIST, *named[1:]), (operation,))
+        operation = self._watch(kind, scoped, everything=False)
+        yield PathItem(f"{base}/watch{collection}/{{name}}", (*p.LIST, *named), (operation,))
+
+    def _watch(self, what: str, scoped: str, *, everything: bool) -> Operation:
+        kind = self._definition.kind
+        subject = (
+            f"individual changes to a list of {kind}"
+            if everything
+            else f"changes to an object of kind {kind}"
+        )
+        instead = "deprecated: use the 'watch' parameter with a list operation instead"
+        if not everything:
+            instead += ", filtered to a single item with the 'fieldSelector' parameter"
+        return Operation(
+            "get",
+            f"watch{self._prefix}{scoped}{what}",
+            f"watch {subject}. {instead}.",
+            self._tag,
+            "watchlist" if everything else "watch",
+            self._gvk,
+            answer=WATCH_EVENT,
+            produces=self._list_types,
+        )
 
     def _operation(
         self,
@@ -175,7 +219,7 @@ class ResourcePaths:
                 body, body_types, parameters = PATCH, self._patch_types, p.PATCH
             case "delete":
                 body, required, parameters = DELETE_OPTIONS, False, p.DELETE
-                answer = STATUS
+                answer = schema if self._definition.returns_deleted else STATUS
         method = _METHODS[verb]
         return Operation(
             method,
@@ -190,6 +234,7 @@ class ResourcePaths:
             required,
             answer,
             _CODES.get(verb, (200,)),
+            self._object_types,
         )
 
     def _list(self, what: str, scoped: str, parameters: tuple[p.Parameter, ...] = ()) -> Operation:
@@ -202,7 +247,7 @@ class ResourcePaths:
             self._gvk,
             parameters,
             answer=self._version.list_schema,
-            produces=LIST_TYPES,
+            produces=self._list_types,
         )
 
     def _collection(self) -> Iterator[Operation]:
@@ -228,6 +273,7 @@ class ResourcePaths:
                 DELETE_OPTIONS,
                 body_required=False,
                 answer=STATUS,
+                produces=self._object_types,
             )
 
     def _object(self) -> Iterator[Operation]:

@@ -159,9 +159,34 @@ def test_operations_are_named_and_marked_as_upstream_does(v2: dict[str, Any]) ->
         ),
         "/apis/apps/v1/": ("get", "getAppsV1APIResources"),
         "/apis/apps/": ("get", "getAppsAPIGroup"),
+        "/api/v1/watch/pods": ("get", "watchCoreV1PodListForAllNamespaces"),
+        "/api/v1/watch/namespaces/{namespace}/pods": ("get", "watchCoreV1NamespacedPodList"),
+        "/api/v1/watch/namespaces/{namespace}/pods/{name}": ("get", "watchCoreV1NamespacedPod"),
+        "/api/v1/watch/nodes": ("get", "watchCoreV1NodeList"),
+        "/api/v1/watch/nodes/{name}": ("get", "watchCoreV1Node"),
     }
     for path, (method, name) in names.items():
         assert paths[path][method]["operationId"] == name
+
+
+def test_answers_are_of_the_type_that_comes(v2: dict[str, Any]) -> None:
+    paths = v2["paths"]
+    types = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"]
+    streams = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"]
+    pod = paths["/api/v1/namespaces/{namespace}/pods/{name}"]
+    assert pod["get"]["produces"] == types
+    assert pod["delete"]["responses"]["200"]["schema"]["$ref"].endswith("core.v1.Pod")
+    maps = paths["/api/v1/namespaces/{namespace}/configmaps/{name}"]
+    assert maps["delete"]["responses"]["200"]["schema"]["$ref"].endswith("meta.v1.Status")
+    assert paths["/api/v1/pods"]["get"]["produces"] == types + streams
+    watch = paths["/api/v1/watch/pods"]["get"]
+    assert watch["produces"] == types + streams
+    assert watch["x-kubernetes-action"] == "watchlist"
+    assert watch["responses"]["200"]["schema"]["$ref"].endswith("meta.v1.WatchEvent")
+    assert "io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent" in v2["definitions"]
+    one = paths["/api/v1/watch/nodes/{name}"]
+    assert one["get"]["x-kubernetes-action"] == "watch"
+    assert one["get"]["x-kubernetes-group-version-kind"]["kind"] == "Node"
 
 
 def test_schemas_keep_upstreams_extensions(apps: dict[str, Any], v2: dict[str, Any]) -> None:

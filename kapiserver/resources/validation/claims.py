@@ -8,12 +8,20 @@ from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required, unsupported
 from kapiserver.resources.schema.quantity import canonical_quantity
 from kapiserver.resources.validation.formats import Found, check_label, check_subdomain
-from kapiserver.resources.validation.internals import NIL
+from kapiserver.resources.validation.internals import (
+    NIL,
+    Field,
+    Shape,
+    internal,
+    nested,
+    struct,
+    text,
+)
 from kapiserver.resources.validation.label_syntax import qualified_name
 from kapiserver.resources.validation.labels import check_annotations, check_labels, check_selector
 from kapiserver.resources.validation.quantities import amount, is_native
 from kapiserver.resources.validation.same import same
-from kapiserver.resources.validation.spec_diff import spec_diff
+from kapiserver.resources.validation.spec_diff import unified_diff
 
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 CLASS_ANNOTATION_DEPRECATED = 'deprecated since v1.8; use "storageClassName" attribute instead'
@@ -27,6 +35,18 @@ _SPEC_STAYS = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName "
     "for bound claims\n"
 )
+_SOURCE: Shape = {"APIGroup": Field("apiGroup"), "Kind": text("kind"), "Name": text("name")}
+_SPEC: Shape = {
+    "AccessModes": Field("accessModes"),
+    "Selector": Field("selector"),
+    "Resources": struct("resources", {"Limits": Field("limits"), "Requests": Field("requests")}),
+    "VolumeName": text("volumeName"),
+    "StorageClassName": Field("storageClassName"),
+    "VolumeMode": Field("volumeMode"),
+    "DataSource": nested("dataSource", _SOURCE),
+    "DataSourceRef": nested("dataSourceRef", {**_SOURCE, "Namespace": Field("namespace")}),
+    "VolumeAttributesClassName": Field("volumeAttributesClassName"),
+}
 _RESIZE_STATES = (
     "ControllerResizeInProgress",
     "ControllerResizeInfeasible",
@@ -150,7 +170,7 @@ def check_claim_update(found: Found, claim: Object, old: Object) -> None:
         if kept.get("volumeAttributesClassName") is not None:
             kept["volumeAttributesClassName"] = was.get("volumeAttributesClassName")
     if not _equal_specs(kept, was):
-        diff = spec_diff(was, kept, "core.PersistentVolumeClaimSpec")
+        diff = unified_diff(internal(was, _SPEC), internal(kept, _SPEC))
         found.append(forbidden("spec", f"{_SPEC_STAYS}{diff}"))
     _check_size(found, spec, before, old)
     if spec.get("volumeMode") != before.get("volumeMode"):

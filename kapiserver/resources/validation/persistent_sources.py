@@ -18,6 +18,15 @@ from kapiserver.resources.validation.formats import (
     check_named,
     in_range,
 )
+from kapiserver.resources.validation.internals import (
+    Field,
+    Shape,
+    flag,
+    integer,
+    internal,
+    nested,
+    text,
+)
 from kapiserver.resources.validation.paths import check_no_backsteps
 from kapiserver.resources.validation.plugin_volumes import PLUGIN_SOURCES, check_driver
 from kapiserver.resources.validation.volumes import check_host_path
@@ -66,6 +75,18 @@ def check_persistent_source(found: Found, spec: Object, path: str, volume_name: 
 def source_of(spec: Object) -> Object:
     """The part of a spec that says where the data is."""
     return {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
+
+
+def internal_source(source: Object) -> Any:
+    """The source as kube-apiserver holds it: of all kinds, all but one are null."""
+    return {
+        go: None if source.get(kind) is None else _shown(source[kind], _SHAPES.get(kind))
+        for go, kind in _GO_NAMES.items()
+    }
+
+
+def _shown(source: Object, shape: Shape | None) -> Any:
+    return source if shape is None else internal(source, shape)
 
 
 def _needs(*fields: str) -> Check:
@@ -209,3 +230,67 @@ _SOURCES: dict[str, Check] = {
 # Paths that differ from the field's name, as kube-apiserver reports them.
 _PATHS = {"gcePersistentDisk": "persistentDisk"}
 _SECOND_NAMES = {"cephfs": "cephFS"}
+
+_GO_NAMES = {
+    "GCEPersistentDisk": "gcePersistentDisk",
+    "AWSElasticBlockStore": "awsElasticBlockStore",
+    "HostPath": "hostPath",
+    "Glusterfs": "glusterfs",
+    "NFS": "nfs",
+    "RBD": "rbd",
+    "Quobyte": "quobyte",
+    "ISCSI": "iscsi",
+    "FlexVolume": "flexVolume",
+    "Cinder": "cinder",
+    "CephFS": "cephfs",
+    "FC": "fc",
+    "Flocker": "flocker",
+    "AzureFile": "azureFile",
+    "VsphereVolume": "vsphereVolume",
+    "AzureDisk": "azureDisk",
+    "PhotonPersistentDisk": "photonPersistentDisk",
+    "PortworxVolume": "portworxVolume",
+    "ScaleIO": "scaleIO",
+    "Local": "local",
+    "StorageOS": "storageos",
+    "CSI": "csi",
+}
+_SECRET: Shape = {"Name": text("name"), "Namespace": text("namespace")}
+# Of those that are still in use; the others are drivers of their own by now.
+_SHAPES: dict[str, Shape] = {
+    "hostPath": {"Path": text("path"), "Type": Field("type")},
+    "nfs": {"Server": text("server"), "Path": text("path"), "ReadOnly": flag("readOnly")},
+    "local": {"Path": text("path"), "FSType": Field("fsType")},
+    "iscsi": {
+        "TargetPortal": text("targetPortal"),
+        "IQN": text("iqn"),
+        "Lun": integer("lun"),
+        "ISCSIInterface": text("iscsiInterface"),
+        "FSType": text("fsType"),
+        "ReadOnly": flag("readOnly"),
+        "Portals": Field("portals"),
+        "DiscoveryCHAPAuth": flag("chapAuthDiscovery"),
+        "SessionCHAPAuth": flag("chapAuthSession"),
+        "SecretRef": nested("secretRef", _SECRET),
+        "InitiatorName": Field("initiatorName"),
+    },
+    "fc": {
+        "TargetWWNs": Field("targetWWNs"),
+        "Lun": Field("lun"),
+        "FSType": text("fsType"),
+        "ReadOnly": flag("readOnly"),
+        "WWIDs": Field("wwids"),
+    },
+    "csi": {
+        "Driver": text("driver"),
+        "VolumeHandle": text("volumeHandle"),
+        "ReadOnly": flag("readOnly"),
+        "FSType": text("fsType"),
+        "VolumeAttributes": Field("volumeAttributes"),
+        "ControllerPublishSecretRef": nested("controllerPublishSecretRef", _SECRET),
+        "NodeStageSecretRef": nested("nodeStageSecretRef", _SECRET),
+        "NodePublishSecretRef": nested("nodePublishSecretRef", _SECRET),
+        "ControllerExpandSecretRef": nested("controllerExpandSecretRef", _SECRET),
+        "NodeExpandSecretRef": nested("nodeExpandSecretRef", _SECRET),
+    },
+}

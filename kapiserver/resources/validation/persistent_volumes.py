@@ -19,10 +19,14 @@ from kapiserver.resources.validation.formats import Found, check_subdomain
 from kapiserver.resources.validation.internals import NIL, Field, Shape, internal, nested, text
 from kapiserver.resources.validation.label_syntax import label_value
 from kapiserver.resources.validation.node_labels import RENAMED_NODE_LABELS, expression_warnings
-from kapiserver.resources.validation.persistent_sources import check_persistent_source, source_of
+from kapiserver.resources.validation.persistent_sources import (
+    check_persistent_source,
+    internal_source,
+    source_of,
+)
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_node_selector
-from kapiserver.resources.validation.spec_diff import spec_diff
+from kapiserver.resources.validation.spec_diff import unified_diff
 
 _MOUNT_OPTIONS = "volume.beta.kubernetes.io/mount-options"
 _RECLAIM_POLICIES = ("Delete", "Recycle", "Retain")
@@ -193,7 +197,7 @@ def check_volume_update(found: Found, spec: Object, old: Object) -> None:
         # may be set once
         source["csi"] = {k: v for k, v in csi.items() if k != "controllerExpandSecretRef"}
     if not same(source, before):
-        diff = spec_diff(before, source, "core.PersistentVolumeSource")
+        diff = unified_diff(internal_source(before), internal_source(source))
         detail = f"spec.persistentvolumesource is immutable after creation\n{diff}"
         found.append(forbidden("spec.persistentvolumesource", detail))
     if spec.get("volumeMode") != old.get("volumeMode"):

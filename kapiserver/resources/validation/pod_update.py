@@ -47,7 +47,7 @@ def check_pod_update(found: Found, new: Object, old: Object) -> None:
     if before.get("schedulingGates"):
         _check_gated(found, kept, before)
     if not same(kept, before):
-        difference = spec_diff(before, kept, "core.PodSpec")
+        difference = spec_diff(before, kept)
         detail = f"pod updates may not change fields other than {_UPDATABLE}\n{difference}"
         found.append(forbidden("spec", detail))
 
@@ -181,6 +181,6 @@ def check_ephemeral_update(found: Found, new: Object, old: Object) -> None:
             detail = f'existing ephemeral containers "{name}" may not be removed\n'
             found.append(forbidden(path, detail))
         elif not same(kept, container):
-            difference = spec_diff(container, kept, "core.EphemeralContainer")
+            difference = spec_diff(container, kept)
             detail = f'existing ephemeral containers "{name}" may not be changed\n{difference}'
             found.append(forbidden(path, detail))

@@ -1,80 +1,64 @@
 """What differs between two specs, as lines for a message that people read.
 
-The form is that of the diffs in kube-apiserver's messages: fields by their Go names, old values
-after a minus, new ones after a plus, what is equal left out.
+The form is that of kube-apiserver's messages: both specs as indented JSON by the Go names of their
+fields, and a unified diff of the two with ten lines of context.
 """
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
+import orjson
+
 from kapiserver.resources.definition import Object
-from kapiserver.resources.field_errors import shown
-from kapiserver.resources.validation.same import same
 
-MAX_LINES = 100
+# Comparing takes long when both are; messages of that size help nobody.
+MAX_LINES = 2000
+_CONTEXT = 10
 _INITIALS = {"dns": "DNS", "os": "OS", "tty": "TTY", "uid": "UID", "ip": "IP", "http": "HTTP"}
+# Maps, whose keys are data, and types that have JSON names in Go as well.
+_AS_THEY_ARE = frozenset(
+    (
+        "annotations",
+        "labels",
+        "labelSelector",
+        "limits",
+        "namespaceSelector",
+        "nodeSelector",
+        "overhead",
+        "requests",
+    )
+)
 
 
-def spec_diff(old: Object, new: Object, title: str) -> str:
-    lines: list[str] = []
-    _fields(lines, old, new, "\t")
-    if len(lines) > MAX_LINES:
-        lines = [*lines[:MAX_LINES], f"  \t... // {len(lines) - MAX_LINES} more lines"]
-    return "\n".join([f"  {title}{{", *lines, "  }", ""])
+def spec_diff(old: Object, new: Object) -> str:
+    """Of decoded specs."""
+    return unified_diff(_in_go(old), _in_go(new))
 
 
-def _fields(lines: list[str], old: Object, new: Object, indent: str) -> None:
-    equal = 0
-    for name in sorted(old.keys() | new.keys()):
-        before, after = old.get(name), new.get(name)
-        if same(before, after):
-            equal += 1
-            continue
-        equal = _skipped(lines, equal, indent)
-        label = f"{_go_name(name)}: "
-        if isinstance(before, dict) and isinstance(after, dict):
-            lines.append(f"  {indent}{label}{{")
-            _fields(lines, before, after, indent + "\t")
-            lines.append(f"  {indent}}},")
-        elif isinstance(before, list) and isinstance(after, list):
-            lines.append(f"  {indent}{label}{{")
-            _entries(lines, before, after, indent + "\t")
-            lines.append(f"  {indent}}},")
-        else:
-            _replaced(lines, before, after, indent, label)
-    _skipped(lines, equal, indent)
+def unified_diff(old: Any, new: Any) -> str:
+    """Of values that have their Go names already."""
+    before, after = _lines(old), _lines(new)
+    if max(len(before), len(after)) > MAX_LINES:
+        return f"(not compared line by line: more than {MAX_LINES} lines)\n"
+    return "".join(difflib.unified_diff(before, after, "expected", "got", n=_CONTEXT))
 
 
-def _entries(lines: list[str], old: list[Any], new: list[Any], indent: str) -> None:
-    for position in range(max(len(old), len(new))):
-        before = old[position] if position < len(old) else None
-        after = new[position] if position < len(new) else None
-        if same(before, after):
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            lines.append(f"  {indent}{{")
-            _fields(lines, before, after, indent + "\t")
-            lines.append(f"  {indent}}},")
-        else:
-            _replaced(lines, before, after, indent, "")
+def _lines(value: Any) -> list[str]:
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return [f"{line}\n" for line in text.split("\n")]
 
 
-def _replaced(lines: list[str], before: Any, after: Any, indent: str, label: str) -> None:
-    if before is not None or label:
-        lines.append(f"- {indent}{label}{_shown(before)},")
-    if after is not None or label:
-        lines.append(f"+ {indent}{label}{_shown(after)},")
-
-
-def _shown(value: Any) -> str:
-    return "nil" if value is None else shown(value)
-
-
-def _skipped(lines: list[str], count: int, indent: str) -> int:
-    if count:
-        lines.append(f"  {indent}... // {count} identical field{'s' if count > 1 else ''}")
-    return 0
+def _in_go(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_go(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        _go_name(name): item if name in _AS_THEY_ARE else _in_go(item)
+        for name, item in sorted(value.items())
+    }
 
 
 def _go_name(name: str) -> str:

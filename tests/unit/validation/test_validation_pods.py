@@ -236,8 +236,8 @@ def test_a_frozen_field_is_named_by_the_difference() -> None:
     old = stored("pods", POD)
     ((field, message),) = update_refused("pods", old, changed(old, "spec.hostname", "x"))
     assert field == "spec"
-    assert message.startswith(FROZEN + "  core.PodSpec{\n")
-    assert '- \tHostname: nil,\n+ \tHostname: "x",\n' in message
+    assert message.startswith(FROZEN + "--- expected\n+++ got\n@@ ")
+    assert '+  "Hostname": "x",\n' in message
     assert message.endswith("  }\n")
 
 

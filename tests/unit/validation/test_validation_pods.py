@@ -238,7 +238,7 @@ def test_a_frozen_field_is_named_by_the_difference() -> None:
     assert field == "spec"
     assert message.startswith(FROZEN + "--- expected\n+++ got\n@@ ")
     assert '+  "Hostname": "x",\n' in message
-    assert message.endswith("  }\n")
+    assert message.endswith(" }\n")
 
 
 @pytest.mark.parametrize(

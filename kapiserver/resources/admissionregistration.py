@@ -21,7 +21,6 @@ from kapiserver.resources.printing import (
     count_at,
     dig,
     items,
-    selector_text,
     table,
     text,
     value_at,
@@ -154,7 +153,22 @@ def _param_ref(obj: Object, now: float) -> str:
     if name:
         return f"{text(reference, 'namespace', absent='*')}/{name}"
     selector = dig(reference, "selector")
-    return selector_text(selector) if selector else UNSET
+    return UNSET if selector is None else _selector_dump(selector)
+
+
+def _selector_dump(selector: Object) -> str:
+    """A selector as kube-apiserver prints it here: the Go value, field by field."""
+    labels = selector.get("matchLabels") or {}
+    chosen = "".join(f"{key}: {labels[key]}," for key in sorted(labels))
+    asked = "".join(
+        f"LabelSelectorRequirement{{Key:{text(each, 'key')},Operator:{text(each, 'operator')},"
+        f"Values:[{' '.join(items(each, 'values'))}],}},"
+        for each in items(selector, "matchExpressions")
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{chosen}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{asked}}},}}"
+    )
 
 
 def _count(title: str, field: str, description: str, *path: str) -> Column:

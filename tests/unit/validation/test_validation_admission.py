@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from validation_cases import Cases, changed, created, refused, stored, update_refused, warned
+from validation_cases import (
+    REGISTRY,
+    Cases,
+    changed,
+    created,
+    refused,
+    stored,
+    update_refused,
+    warned,
+)
 
 from kapiserver.resources.definition import Object
 
@@ -367,3 +376,19 @@ def test_bindings_that_make_no_sense(
     path: str, value: Any, findings: list[tuple[str, str]]
 ) -> None:
     assert refused(BINDINGS, changed(BINDING, path, value)) == findings
+
+
+def test_parameters_that_a_selector_finds_are_printed_as_go_prints_them() -> None:
+    selector = {
+        "matchLabels": {"b": "2", "a": "1"},
+        "matchExpressions": [{"key": "c", "operator": "In", "values": ["x", "y"]}],
+    }
+    definition = REGISTRY.resource(GROUP, "validatingadmissionpolicybindings")
+    assert definition is not None
+    (column,) = (each for each in definition.columns if each.name == "ParamRef")
+    assert column.cell(BINDING, 0) == "<unset>"
+    assert column.cell(changed(BINDING, "spec.paramRef.name", "p"), 0) == "*/p"
+    assert column.cell(changed(BINDING, "spec.paramRef.selector", selector), 0) == (
+        "&LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},MatchExpressions:"
+        "[]LabelSelectorRequirement{LabelSelectorRequirement{Key:c,Operator:In,Values:[x y],},},}"
+    )

@@ -9,7 +9,7 @@ from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
 from kapiserver.api.call import Call
 from kapiserver.api.metadata import match_namespace, metadata_of, timestamp
 from kapiserver.api.negotiation import body_media_type
-from kapiserver.api.options import write_options
+from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.render import respond_json
 from kapiserver.api.write import AbsentError, Ownership, Update
 from kapiserver.errors import BadRequest, Conflict, Invalid
@@ -57,7 +57,21 @@ async def bind(call: Call) -> Response:
     binding = await read_small_object(call, "Binding")
     if binding["metadata"].get("name", "") != call.name:
         raise BadRequest("name in URL does not match name in Binding object")
-    attributes = call.admission_attributes(CREATE, call.name, dry_run=options.dry_run, obj=binding)
+    return await _bind(call, call.name, binding, options)
+
+
+async def bind_named(call: Call) -> Response:
+    """POST bindings, from before there were subresources: the body names the pod."""
+    options = write_options(call.context.query, "CreateOptions")
+    binding = await read_small_object(call, "Binding")
+    name = binding["metadata"].get("name", "")
+    pods = Call(call.services, call.context, call.services.scopes.stored("", "pods"))
+    pods.subresource = "binding"
+    return await _bind(pods, name, binding, options)
+
+
+async def _bind(call: Call, name: str, binding: Object, options: WriteOptions) -> Response:
+    attributes = call.admission_attributes(CREATE, name, dry_run=options.dry_run, obj=binding)
     await call.services.admission.mutate(attributes)
     target = binding.get("target") or {}
     causes = []
@@ -66,21 +80,21 @@ async def bind(call: Call) -> Response:
     if not target.get("name"):
         causes.append(required("target.name"))
     if causes:
-        raise Invalid.of("", "Binding", call.name, causes)
+        raise Invalid.of("", "Binding", name, causes)
     await call.services.admission.validate(attributes)
     metadata, node = binding["metadata"], target["name"]
     labels = {**_topology(call, target), **(metadata.get("labels") or {})}
 
     def assign(pod: Object) -> Object:
-        _check_preconditions(call, metadata, pod["metadata"])
+        _check_preconditions(call, name, metadata, pod["metadata"])
         spec = pod.setdefault("spec", {})
         if "deletionTimestamp" in pod["metadata"]:
-            raise _conflict(call, f"pod {call.name} is being deleted, cannot be assigned to a host")
+            raise _conflict(name, f"pod {name} is being deleted, cannot be assigned to a host")
         if spec.get("nodeName"):
-            why = f'pod {call.name} is already assigned to node "{spec["nodeName"]}"'
-            raise _conflict(call, why)
+            why = f'pod {name} is already assigned to node "{spec["nodeName"]}"'
+            raise _conflict(name, why)
         if spec.get("schedulingGates"):
-            raise _conflict(call, f"pod {call.name} has non-empty .spec.schedulingGates")
+            raise _conflict(name, f"pod {name} has non-empty .spec.schedulingGates")
         spec["nodeName"] = node
         _note_scheduled(pod)
         for field, added in (("annotations", metadata.get("annotations")), ("labels", labels)):
@@ -89,9 +103,9 @@ async def bind(call: Call) -> Response:
         return pod
 
     try:
-        await Update(call, call.name, options, assign, ownership=Ownership.UNTOUCHED).run()
+        await Update(call, name, options, assign, ownership=Ownership.UNTOUCHED).run()
     except AbsentError:
-        raise call.not_found() from None
+        raise call.not_found(name) from None
     return respond_json(success(201), call.context, 201)
 
 
@@ -105,18 +119,18 @@ def _topology(call: Call, target: Object) -> dict[str, str]:
     return {key: node.labels[key] for key in _TOPOLOGY if key in node.labels}
 
 
-def _check_preconditions(call: Call, wanted: Object, metadata: Object) -> None:
+def _check_preconditions(call: Call, name: str, wanted: Object, metadata: Object) -> None:
     """A binding that names a uid or a resourceVersion is about that pod, in that state, only."""
     for field, shown in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         given, known = wanted.get(field), metadata.get(field, "")
         if given and given != known:
-            key = f"/registry/pods/{call.namespace}/{call.name}"
+            key = f"/registry/pods/{call.namespace}/{name}"
             why = (
                 f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, "
                 f"AdditionalErrorMsg: Precondition failed: {shown} in precondition: {given}, "
                 f"{shown} in object meta: {known}"
             )
-            raise Conflict.of("", "pods", call.name, why)
+            raise Conflict.of("", "pods", name, why)
 
 
 def _note_scheduled(pod: Object) -> None:
@@ -138,5 +152,5 @@ def _note_scheduled(pod: Object) -> None:
     conditions.append(now)
 
 
-def _conflict(call: Call, why: str) -> Conflict:
-    return Conflict.of("", "pods/binding", call.name, why)
+def _conflict(name: str, why: str) -> Conflict:
+    return Conflict.of("", "pods/binding", name, why)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from kapiserver.api import get, subresources
+from kapiserver.api import binding, get, subresources
 from kapiserver.api.call import Call, Services
 from kapiserver.api.create import create
 from kapiserver.api.delete import delete
@@ -38,6 +38,8 @@ VERBS: dict[str, Verb] = {
     "update": update,
     "watch": watch,
 }
+# Kinds that are never stored: to create one is to do something.
+VIRTUAL: dict[str, Verb] = {"bindings": binding.bind_named}
 _NAMED = frozenset(["get", "update", "patch", "delete"])
 _ACROSS_NAMESPACES = frozenset(["list", "watch"])
 
@@ -55,7 +57,7 @@ class ResourceRouter:
         connect: Mapping[tuple[str, str], Verb] | None = None,
     ) -> None:
         self._services = services
-        self._virtual = dict(virtual or {})
+        self._virtual = {**VIRTUAL, **(virtual or {})}
         self._connect = dict(connect or {})
 
     def answer_now(self, context: RequestContext) -> Response | None:

@@ -371,7 +371,7 @@ async def test_objects_of_two_groups_share_their_managers(api: Api) -> None:
     event = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": "e"},
+        "metadata": {"name": "e", "labels": {"seen": "once"}},
         "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"},
         "reason": "Because",
         "type": "Normal",
@@ -380,9 +380,10 @@ async def test_objects_of_two_groups_share_their_managers(api: Api) -> None:
     other = "/apis/events.k8s.io/v1/namespaces/default/events/e"
     seen = await api.get(other)
     assert managers(seen)["core", "Apply", ""]["f:reason"] == {}
-    patched = await api.patch(other, {"reason": "Other"})
+    patched = await api.patch(other, {"metadata": {"labels": {"seen": "twice"}}})
     assert patched.status == 200, patched.text
-    assert "f:reason" not in managers(patched)["core", "Apply", ""]
+    assert "f:metadata" in managers(seen)["core", "Apply", ""]
+    assert "f:metadata" not in managers(patched)["core", "Apply", ""]
 
 
 async def test_custom_resource_definitions_apply(api: Api) -> None:

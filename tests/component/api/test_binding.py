@@ -94,3 +94,18 @@ async def test_a_dry_run_binds_nothing(api: Api) -> None:
     await api.post(PODS, pod("p"))
     assert (await api.post(f"{PODS}/p/binding?dryRun=All", binding("p", "n1"))).status == 201
     assert "nodeName" not in (await api.get(f"{PODS}/p")).json["spec"]
+
+
+async def test_old_clients_bind_with_a_kind_of_its_own(api: Api) -> None:
+    await api.post(PODS, pod("p"))
+    bindings = "/api/v1/namespaces/default/bindings"
+    bound = await api.post(bindings, binding("p", "n1"))
+    assert (bound.status, bound.json["status"]) == (201, "Success")
+    assert (await api.get(f"{PODS}/p")).json["spec"]["nodeName"] == "n1"
+    refused = await api.post(bindings, {**binding("p", "n1"), "target": {"kind": "Pod"}})
+    assert refused.status == 422
+    assert [(cause["field"], cause["message"]) for cause in refused.json["details"]["causes"]] == [
+        ("target.kind", 'Unsupported value: "Pod": supported values: "Node", "<empty>"'),
+        ("target.name", "Required value"),
+    ]
+    assert (await api.post(bindings, binding("gone", "n1"))).status == 404

@@ -10,6 +10,7 @@ from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import STATUS
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.printing import PLAIN, Cell, column, dig, table, text
+from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import with_status, without_status
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.limit_ranges import check_limits
@@ -61,7 +62,10 @@ def _validate_limits(obj: Object, context: WriteContext) -> Sequence[Cause]:
 def _limit_range_defaults(obj: Object, context: WriteContext) -> None:
     """For containers, an absent default follows the maximum, an absent request the default."""
     for item in dig(obj, "spec", "limits") or []:
-        if not isinstance(item, dict) or item.get("type") != "Container":
+        if not isinstance(item, dict):
+            continue
+        round_up(item, "max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
+        if item.get("type") != "Container":
             continue
         for target, source in (
             ("default", "max"),
@@ -70,6 +74,11 @@ def _limit_range_defaults(obj: Object, context: WriteContext) -> None:
         ):
             for name, quantity in (item.get(source) or {}).items():
                 item.setdefault(target, {}).setdefault(name, quantity)
+
+
+def _quota_defaults(obj: Object, context: WriteContext) -> None:
+    round_up(obj.get("spec") or {}, "hard")
+    round_up(obj.get("status") or {}, "hard", "used")
 
 
 def _name_limits(obj: Object, context: WriteContext) -> None:
@@ -100,7 +109,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("quota",),
         subresources=(STATUS,),
         strategy=with_status(
-            complete=True, validate=_validate_quota, warnings=_warn_of_quota, generation=False
+            complete=True,
+            defaults=_quota_defaults,
+            validate=_validate_quota,
+            warnings=_warn_of_quota,
+            generation=False,
         ),
         columns=table(
             column("Request", _usage(limits=False), "Used and hard amounts of what is requested."),

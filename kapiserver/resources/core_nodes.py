@@ -19,6 +19,7 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
+from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import split_status, with_status
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.node_rules import check_node, check_node_update
@@ -63,6 +64,8 @@ def _defaults(obj: Object, context: WriteContext) -> None:
     status = obj.get("status")
     if isinstance(status, dict) and "capacity" in status and "allocatable" not in status:
         status["allocatable"] = dict(status["capacity"])
+    if isinstance(status, dict):
+        round_up(status, "capacity", "allocatable")
     spec = obj.get("spec")
     if isinstance(spec, dict):
         _match_ranges(spec)

@@ -193,3 +193,13 @@ def test_the_ratio_fits_between_the_limits() -> None:
 def test_limits_without_a_name_get_one() -> None:
     made = stored("limitranges", {"spec": {"limits": []}, "metadata": {}})
     assert len(made["metadata"]["name"]) == 36
+
+
+def test_nothing_is_finer_than_a_thousandth() -> None:
+    hard = {"cpu": "1500u", "memory": "100n", "pods": "2", "requests.cpu": "0.25"}
+    assert stored("resourcequotas", changed(QUOTA, "spec.hard", hard))["spec"]["hard"] == {
+        "cpu": "2m",
+        "memory": "1m",
+        "pods": "2",
+        "requests.cpu": "0.25",
+    }

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from e2e_cluster import until
 from e2e_kubectl import Kubectl
-from e2e_objects import create, owned_by
+from e2e_objects import Object, create, owned_by
 
 
 def settings(name: str = "settings", **data: str) -> str:
     metadata = {"name": name, "labels": {"set": "x"}}
-    obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    obj: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    if data:
+        obj["data"] = data  # an empty map is not stored, so kubectl would patch it in every time
     return json.dumps(obj)
 
 

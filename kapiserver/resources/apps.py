@@ -47,6 +47,8 @@ from kapiserver.resources.validation.replicated import (
 )
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.statuses import (
+    DAEMON_COUNTS,
+    DEPLOYMENT_COUNTS,
     check_available,
     check_counts,
     check_not_decremented,
@@ -135,7 +137,7 @@ def _validate_deployment(obj: Object, context: WriteContext) -> Sequence[Cause]:
     if context.subresource == "status":
         status = obj.get("status") or {}
         parts = ("updatedReplicas", "readyReplicas", "availableReplicas")
-        check_counts(found, status, _DEPLOYMENT_COUNTS, parts)
+        check_counts(found, status, DEPLOYMENT_COUNTS, parts)
         check_available(found, status)
         check_not_decremented(found, status, _old_status(context))
     else:
@@ -160,7 +162,7 @@ def _validate_daemon_set(obj: Object, context: WriteContext) -> Sequence[Cause]:
     found: list[Cause] = []
     if context.subresource == "status":
         status = obj.get("status") or {}
-        check_counts(found, status, _DAEMON_COUNTS)
+        check_counts(found, status, DAEMON_COUNTS)
         check_not_decremented(found, status, _old_status(context))
     else:
         check_daemon_set(found, obj.get("spec") or {}, _old_template(context))
@@ -190,27 +192,6 @@ def _old_template(context: WriteContext) -> Object | None:
     return ((context.old or {}).get("spec") or {}).get("template")
 
 
-_DAEMON_COUNTS = (
-    "currentNumberScheduled",
-    "numberMisscheduled",
-    "desiredNumberScheduled",
-    "numberReady",
-    "updatedNumberScheduled",
-    "numberAvailable",
-    "numberUnavailable",
-    "observedGeneration",
-    "collisionCount",
-)
-_DEPLOYMENT_COUNTS = (
-    "observedGeneration",
-    "replicas",
-    "updatedReplicas",
-    "readyReplicas",
-    "availableReplicas",
-    "unavailableReplicas",
-    "terminatingReplicas",
-    "collisionCount",
-)
 _STATEFUL_MUTABLE = (
     "replicas",
     "ordinals",
@@ -283,7 +264,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     APPS.resource(
         "ControllerRevision",
         "controllerrevisions",
-        strategy=without_status(validate=_validate_revision, validate_update=unchanging("data")),
+        strategy=without_status(
+            validate=_validate_revision, validate_update=unchanging("data"), complete=True
+        ),
         columns=table(
             column("Controller", _controller, "The object that controls it."),
             column("Revision", _revision, "Number of the revision that it holds."),

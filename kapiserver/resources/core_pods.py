@@ -45,7 +45,7 @@ from kapiserver.resources.validation.pod_resize import check_resize
 from kapiserver.resources.validation.pod_spec import check_new_pod, check_pod
 from kapiserver.resources.validation.pod_status import check_pod_status
 from kapiserver.resources.validation.pod_update import check_ephemeral_update, check_pod_update
-from kapiserver.resources.validation.pod_warnings import pod_warnings
+from kapiserver.resources.validation.pod_warnings import pod_status_warnings, pod_warnings
 
 _EDITABLE = ("get", "patch", "update")
 _TERMINAL = ("Succeeded", "Failed")
@@ -121,6 +121,8 @@ def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
 
 def _warnings(pod: Object, context: WriteContext) -> Sequence[str]:
     """Only on create: people hardly update pods, and programs do so often."""
+    if context.subresource == "status":
+        return pod_status_warnings(pod.get("status") or {})
     if context.old is not None:
         return ()
     warnings = pod_warnings(pod)

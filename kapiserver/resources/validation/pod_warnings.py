@@ -10,6 +10,17 @@ from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.names import dns1123_label
+from kapiserver.resources.validation.claims import claim_spec_warnings
+from kapiserver.resources.validation.ip_syntax import ip_warnings
+from kapiserver.resources.validation.label_syntax import label_value
+from kapiserver.resources.validation.path_warnings import path_warnings
+from kapiserver.resources.validation.pod_annotations import (
+    APP_ARMOR,
+    SECCOMP_CONTAINER,
+    SECCOMP_POD,
+    app_armor_profile,
+    each_container,
+)
 from kapiserver.resources.validation.quantities import amount
 
 _NODE_LABELS = {
@@ -41,7 +52,7 @@ _VOLUMES = {
     "cephfs": "deprecated in v1.28, non-functional in v1.31+",
     "rbd": "deprecated in v1.28, non-functional in v1.31+",
 }
-_SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
+_SECCOMP = 'non-functional in v1.27+; use the "seccompProfile" field instead'
 _NULL_SELECTOR = "a null labelSelector results in matching no pod"
 _BYTES = ("memory", "ephemeral-storage")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -65,16 +76,20 @@ def pod_warnings(pod: Object, path: str = "") -> list[str]:
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
     return [
         *_nodes(spec, f"{dot}spec"),
-        *_annotated(spec, annotations, f"{dot}metadata.annotations"),
+        *_annotated(annotations, f"{dot}metadata.annotations"),
         *_volumes(spec, f"{dot}spec.volumes"),
+        *path_warnings(spec.get("volumes")),
         *_repeated(spec, "hostAliases", "ip", f"{dot}spec.hostAliases"),
         *_repeated(spec, "imagePullSecrets", "name", f"{dot}spec.imagePullSecrets"),
         *_empty_secrets(spec, f"{dot}spec.imagePullSecrets"),
         *_fractions(spec.get("overhead"), f"{dot}spec.overhead"),
-        *_containers(spec, f"{dot}spec"),
+        *_profiles(spec, annotations, f"{dot}metadata.annotations"),
+        *_containers(spec, annotations, path),
         *_ports(spec, f"{dot}spec"),
+        *_port_names(spec, f"{dot}spec"),
         *_grace(spec, f"{dot}spec.terminationGracePeriodSeconds"),
         *_affinities(spec, f"{dot}spec.affinity"),
+        *_addresses(spec, f"{dot}spec"),
     ]
 
 
@@ -95,7 +110,7 @@ def _nodes(spec: Object, path: str) -> Iterator[str]:
             yield from _term(term, f"{here}.{_REQUIRED}.nodeSelectorTerms[{position}]")
         for position, weighted in enumerate(nodes.get(_PREFERRED) or ()):
             term = weighted.get("preference") or {}
-            yield from _term(term, f"{here}.{_PREFERRED}[{position}].preference")
+            yield from _term(term, f"{here}.{_PREFERRED}[{position}].preference", values=True)
     for position, each in enumerate(spec.get("topologySpreadConstraints") or ()):
         here = f"{path}.topologySpreadConstraints[{position}]"
         label = each.get("topologyKey", "")
@@ -105,22 +120,30 @@ def _nodes(spec: Object, path: str) -> Iterator[str]:
             yield f"{here}.labelSelector: {_NULL_SELECTOR}"
 
 
-def _term(term: Object, path: str) -> Iterator[str]:
+def _term(term: Object, path: str, *, values: bool = False) -> Iterator[str]:
     for position, each in enumerate(term.get("matchExpressions") or ()):
+        here = f"{path}.matchExpressions[{position}]"
         label = each.get("key", "")
         if label in _NODE_LABELS:
-            yield f"{path}.matchExpressions[{position}].key: {label} is {_deprecated(label)}"
+            yield f"{here}.key: {label} is {_deprecated(label)}"
+        for index, value in enumerate(each.get("values") or () if values else ()):
+            for problem in label_value(value):
+                yield f"{here}.values[{index}]: {value} is invalid, {problem}"
 
 
-def _annotated(spec: Object, annotations: Object, path: str) -> Iterator[str]:
-    if not annotations:
-        return
+def _annotated(annotations: Object, path: str) -> Iterator[str]:
     for key, text in _ANNOTATIONS.items():
         if key in annotations:
             yield f"{path}[{key}]: {text}"
-    if _SECCOMP in annotations and not (spec.get("securityContext") or {}).get("seccompProfile"):
-        text = 'non-functional in v1.27+; use the "seccompProfile" field instead'
-        yield f"{path}[{_SECCOMP}]: {text}"
+
+
+def _profiles(spec: Object, annotations: Object, path: str) -> Iterator[str]:
+    if SECCOMP_POD in annotations and not _context(spec).get("seccompProfile"):
+        yield f"{path}[{SECCOMP_POD}]: {_SECCOMP}"
+
+
+def _context(holder: Object) -> Object:
+    return holder.get("securityContext") or {}
 
 
 def _volumes(spec: Object, path: str) -> Iterator[str]:
@@ -129,6 +152,10 @@ def _volumes(spec: Object, path: str) -> Iterator[str]:
             if kind in _VOLUMES:
                 shown = "storageOS" if kind == "storageos" else kind
                 yield f"{path}[{position}].{shown}: {_VOLUMES[kind]}"
+            elif kind == "ephemeral" and (volume[kind] or {}).get("volumeClaimTemplate"):
+                here = f"{path}[{position}].ephemeral.volumeClaimTemplate.spec"
+                spec_of_claim = volume[kind]["volumeClaimTemplate"].get("spec") or {}
+                yield from claim_spec_warnings(spec_of_claim, here)
 
 
 def _repeated(spec: Object, field: str, key: str, path: str) -> Iterator[str]:
@@ -155,14 +182,12 @@ def _fractions(amounts: Any, path: str) -> Iterator[str]:
             )
 
 
-def _each_container(spec: Object, path: str) -> Iterator[tuple[str, Object]]:
-    for field in ("initContainers", "containers", "ephemeralContainers"):
-        for position, container in enumerate(spec.get(field) or ()):
-            yield f"{path}.{field}[{position}]", container
-
-
-def _containers(spec: Object, path: str) -> Iterator[str]:
-    for here, container in _each_container(spec, path):
+def _containers(spec: Object, annotations: Object, path: str) -> Iterator[str]:
+    dot = f"{path}." if path else ""
+    for here, container in each_container(spec, f"{dot}spec"):
+        if annotations:
+            where = f"{dot}metadata.annotations"
+            yield from _annotated_container(spec, container, annotations, where, is_pod=not path)
         resources = container.get("resources")
         if resources:
             yield from _fractions(resources.get("limits"), f"{here}.resources.limits")
@@ -170,6 +195,24 @@ def _containers(spec: Object, path: str) -> Iterator[str]:
         variables = container.get("env") or ()
         if len(variables) > 1:
             yield from _hidden(variables, f"{here}.env")
+
+
+def _annotated_container(
+    spec: Object, container: Object, annotations: Object, path: str, *, is_pod: bool
+) -> Iterator[str]:
+    context = _context(container)
+    key = SECCOMP_CONTAINER + container.get("name", "")
+    if key in annotations and not context.get("seccompProfile"):
+        yield f"{path}[{key}]: {_SECCOMP}"
+    key = APP_ARMOR + container.get("name", "")
+    if key not in annotations:
+        return
+    # of a pod, the annotation has become the field by now
+    derived = app_armor_profile(annotations[key])
+    own = context.get("appArmorProfile")
+    covered = own not in (None, derived) if is_pod else own or _context(spec).get("appArmorProfile")
+    if not covered:
+        yield f'{path}[{key}]: deprecated since v1.30; use the "appArmorProfile" field instead'
 
 
 def _hidden(variables: Any, path: str) -> Iterator[str]:
@@ -190,15 +233,44 @@ def _hidden(variables: Any, path: str) -> Iterator[str]:
 
 def _ports(spec: Object, path: str) -> Iterator[str]:
     seen: dict[tuple[int, str], list[tuple[str, Object]]] = {}
-    for container_path, container in _each_container(spec, path):
+    for here, port in _each_port(spec, path):
+        if port.get("hostIP") and not port.get("hostPort"):
+            yield f"{here}: hostIP set without hostPort: {_port_text(port)}"
+        key = (port.get("containerPort", 0), port.get("protocol", ""))
+        for other_path, other in seen.get(key, ()):
+            word = _clash(port, other)
+            if word:
+                yield f"{here}: {word} port definition with {other_path}"
+        seen.setdefault(key, []).append((here, port))
+
+
+def _each_port(spec: Object, path: str) -> Iterator[tuple[str, Object]]:
+    for here, container in each_container(spec, path):
         for position, port in enumerate(container.get("ports") or ()):
-            here = f"{container_path}.ports[{position}]"
-            key = (port.get("containerPort", 0), port.get("protocol", ""))
-            for other_path, other in seen.get(key, ()):
-                word = _clash(port, other)
-                if word:
-                    yield f"{here}: {word} port definition with {other_path}"
-            seen.setdefault(key, []).append((here, port))
+            yield f"{here}.ports[{position}]", port
+
+
+def _port_text(port: Object) -> str:
+    """As Go prints the struct."""
+    return (
+        f"{{Name:{port.get('name', '')} HostPort:{port.get('hostPort', 0)} "
+        f"ContainerPort:{port.get('containerPort', 0)} Protocol:{port.get('protocol', '')} "
+        f"HostIP:{port.get('hostIP', '')}}}"
+    )
+
+
+def _port_names(spec: Object, path: str) -> Iterator[str]:
+    taken: dict[str, str] = {}
+    for here, port in _each_port(spec, path):
+        name = port.get("name")
+        if name and name in taken:
+            other = taken[name]
+            yield (
+                f'{here}: duplicate port name "{name}" with {other}, services and probes that '
+                f"select ports by name will use {other}"
+            )
+        elif name:
+            taken[name] = here
 
 
 def _clash(port: Object, other: Object) -> str:
@@ -229,3 +301,19 @@ def _affinities(spec: Object, path: str) -> Iterator[str]:
             if (weighted.get("podAffinityTerm") or {}).get("labelSelector") is None:
                 here = f"{path}.{field}.{_PREFERRED}[{position}].podAffinityTerm"
                 yield f"{here}.labelSelector: {_NULL_SELECTOR}"
+
+
+def _addresses(spec: Object, path: str) -> Iterator[str]:
+    for position, server in enumerate((spec.get("dnsConfig") or {}).get("nameservers") or ()):
+        yield from ip_warnings(f"{path}.dnsConfig.nameservers[{position}]", server)
+    for position, alias in enumerate(spec.get("hostAliases") or ()):
+        yield from ip_warnings(f"{path}.hostAliases[{position}].ip", alias.get("ip", ""))
+
+
+def pod_status_warnings(status: Object) -> list[str]:
+    return [
+        warning
+        for field in ("podIPs", "hostIPs")
+        for position, each in enumerate(status.get(field) or ())
+        for warning in ip_warnings(f"status.{field}[{position}].ip", each.get("ip", ""))
+    ]

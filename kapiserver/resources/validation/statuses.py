@@ -6,6 +6,27 @@ from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.validation.formats import Found, check_non_negative
 
+DAEMON_COUNTS = (
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "observedGeneration",
+    "collisionCount",
+)
+DEPLOYMENT_COUNTS = (
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+    "terminatingReplicas",
+    "collisionCount",
+)
 _ABOVE_ALL = "cannot be greater than status.replicas"
 
 

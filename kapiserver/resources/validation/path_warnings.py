@@ -1,0 +1,87 @@
+"""Files of one volume that get in each other's way: the last one written wins, or none can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kapiserver.resources.definition import Object
+from kapiserver.resources.field_errors import shown
+
+# A file of a volume, and which of several sources it comes from.
+File = tuple[str, str]
+
+_CERTIFICATE_FILES = (
+    ("certificateChainPath", "PodCertificate chain"),
+    ("keyPath", "PodCertificate key"),
+    ("credentialBundlePath", "PodCertificate credential bundle"),
+)
+
+
+def path_warnings(volumes: Any) -> Iterator[str]:
+    for volume in volumes or ():
+        name = shown(volume.get("name", ""))
+        for kind, source in volume.items():
+            if kind == "projected":
+                yield from _projected(name, source)
+            elif kind in ("configMap", "secret", "downwardAPI") and source.get("items"):
+                what = _source_name(kind, source, "secretName")
+                for clash in _clashes((item.get("path", ""), "") for item in source["items"]):
+                    yield f"volume {name} ({what}): overlapping paths: {clash}"
+
+
+def _source_name(kind: str, source: Object, secret_field: str) -> str:
+    if kind == "configMap":
+        return f"ConfigMap {shown(source.get('name', ''))}"
+    if kind == "secret":
+        return f"Secret {shown(source.get(secret_field, ''))}"
+    return "DownwardAPI"
+
+
+def _projected(name: str, source: Object) -> Iterator[str]:
+    files: list[File] = []
+    for part in source.get("sources") or ():
+        if not part:
+            yield f"volume {name} (Projected) has no sources provided"
+        files += _files(part)
+    for clash in _clashes(files):
+        yield f"volume {name} (Projected): overlapping paths: {clash}"
+
+
+def _files(part: Object) -> Iterator[File]:
+    for kind in ("configMap", "secret", "downwardAPI"):
+        if (part.get(kind) or {}).get("items"):
+            what = _source_name(kind, part[kind], "name")
+            yield from ((item.get("path", ""), what) for item in part[kind]["items"])
+            return
+    if (token := part.get("serviceAccountToken")) is not None:
+        yield token.get("path", ""), "ServiceAccountToken"
+    elif (bundle := part.get("clusterTrustBundle")) is not None:
+        signer = bundle.get("name", bundle.get("signerName", ""))
+        yield bundle.get("path", ""), f"ClusterTrustBundle {shown(signer)}"
+    elif (certificate := part.get("podCertificate")) is not None:
+        for field, what in _CERTIFICATE_FILES:
+            if certificate.get(field):
+                yield certificate[field], what
+
+
+def _clashes(files: Any) -> Iterator[str]:
+    seen: list[File] = []
+    for path, source in files:
+        file = (path.rstrip("/"), source)
+        for other in seen:
+            if _overlap(file[0], other[0]):
+                yield f"{_text(file)} with {_text(other)}"
+        seen.append(file)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether they are the same, or one is a directory of the other."""
+    if not one or not other:
+        return False
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _text(file: File) -> str:
+    path, source = file
+    return f"{shown(path)} ({source})" if source else shown(path)

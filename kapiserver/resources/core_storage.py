@@ -75,10 +75,6 @@ def _volume_defaults(obj: Object, context: WriteContext) -> None:
     spec = obj.setdefault("spec", {})
     set_default(spec, "persistentVolumeReclaimPolicy", "Retain")
     set_default(spec, "volumeMode", "Filesystem")
-    claim = spec.get("claimRef")
-    if isinstance(claim, dict):
-        set_default(claim, "kind", "PersistentVolumeClaim")
-        set_default(claim, "apiVersion", "v1")
     for kind, values in {**PLUGIN_DEFAULTS, "hostPath": {"type": ""}}.items():
         source = spec.get(kind)
         if isinstance(source, dict):

@@ -34,7 +34,18 @@ class Shape:
 
     top: Place
     versions: list[Place]
-    shown: list[Object] | None
+    spec: Object
+    common: frozenset[str]
+
+    def shown_versions(self) -> list[Any] | None:
+        """spec.versions as messages show it, without what is looked at once."""
+        versions = self.spec.get("versions")
+        if versions is None:
+            return None
+        return [
+            _version({name: version[name] for name in version if name not in self.common})
+            for version in versions
+        ]
 
     def status_enabled(self, place: Place) -> bool:
         """Whether the schema at a place must leave room for the status subresource."""
@@ -50,25 +61,19 @@ def _has_status(subresources: Object | None) -> bool:
 
 def shape_of(spec: Object) -> Shape:
     versions: list[Object] = spec.get("versions") or []
-    common = {name: _common(versions, name) for name in _SHARED}
-    if not common["schema"]:
-        common["selectableFields"] = False
+    common = {name for name in _SHARED if _common(versions, name)}
+    if "schema" not in common:
+        common.discard("selectableFields")
     first = versions[0] if versions else {}
-    top = _place("spec", {name: first.get(name) for name in _SHARED if common[name]})
+    top = _place("spec", {name: first.get(name) for name in common})
     own = [
         _place(
             f"spec.versions[{position}]",
-            {name: version.get(name) for name in _SHARED if not common[name]},
+            {name: version.get(name) for name in _SHARED if name not in common},
         )
         for position, version in enumerate(versions)
     ]
-    shown = None
-    if spec.get("versions") is not None:
-        shown = [
-            _version({k: v for k, v in version.items() if not common.get(k, False)})
-            for version in versions
-        ]
-    return Shape(top, own, shown)
+    return Shape(top, own, spec, frozenset(common))
 
 
 _SHARED = ("schema", "subresources", "additionalPrinterColumns", "selectableFields")
@@ -173,7 +178,7 @@ _RULE = _struct(
     _pointer("OptionalOldSelf"),
 )
 _EXTERNAL = _struct(_text("Description"), _text("URL", "url"))
-_SCHEMA = _struct(
+_SCHEMA_FIELDS = (
     _text("ID", "id"),
     _text("Schema", "$schema"),
     _pointer("Ref", "$ref"),
@@ -219,6 +224,9 @@ _SCHEMA = _struct(
     _pointer("XMapType", "x-kubernetes-map-type"),
     _pointer("XValidations", "x-kubernetes-validations", _many(_RULE)),
 )
+_SCHEMA = _struct(*_SCHEMA_FIELDS)
+# Go name and JSON name of what a schema can say, in Go's order.
+SCHEMA_FIELDS = tuple((go, name) for go, name, _, _ in _SCHEMA_FIELDS)
 _validation = _maybe(_struct(_pointer("OpenAPIV3Schema", "openAPIV3Schema", shown_schema)))
 _COLUMN = _struct(
     _text("Name"),

@@ -27,7 +27,13 @@ from kapiserver.resources.validation.crd_schema import (
     has_loose_keys,
     has_loose_sets,
 )
-from kapiserver.resources.validation.crd_shape import Place, Shape, shape_of, shown_schema
+from kapiserver.resources.validation.crd_shape import (
+    SCHEMA_FIELDS,
+    Place,
+    Shape,
+    shape_of,
+    shown_schema,
+)
 from kapiserver.resources.validation.crd_structural import (
     EMBEDDED,
     INT_OR_STRING,
@@ -44,31 +50,31 @@ _NO_PRESERVE = (
     "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
     "spec.versions[*].schema instead"
 )
-# Go name and JSON name of what a root schema may have beside a status subresource.
-_AT_ROOT = {
-    "Description": "description",
-    "Type": "type",
-    "Format": "format",
-    "Title": "title",
-    "Maximum": "maximum",
-    "ExclusiveMaximum": "exclusiveMaximum",
-    "Minimum": "minimum",
-    "ExclusiveMinimum": "exclusiveMinimum",
-    "MaxLength": "maxLength",
-    "MinLength": "minLength",
-    "Pattern": "pattern",
-    "MaxItems": "maxItems",
-    "MinItems": "minItems",
-    "UniqueItems": "uniqueItems",
-    "MultipleOf": "multipleOf",
-    "Required": "required",
-    "Items": "items",
-    "Properties": "properties",
-    "ExternalDocs": "externalDocs",
-    "Example": "example",
-    "XPreserveUnknownFields": PRESERVE,
-    "XValidations": "x-kubernetes-validations",
-}
+# What a root schema may say beside a status subresource, by its Go names.
+_AT_ROOT = (
+    "Description",
+    "Type",
+    "Format",
+    "Title",
+    "Maximum",
+    "ExclusiveMaximum",
+    "Minimum",
+    "ExclusiveMinimum",
+    "MaxLength",
+    "MinLength",
+    "Pattern",
+    "MaxItems",
+    "MinItems",
+    "UniqueItems",
+    "MultipleOf",
+    "Required",
+    "Items",
+    "Properties",
+    "ExternalDocs",
+    "Example",
+    "XPreserveUnknownFields",
+    "XValidations",
+)
 _ONLY_AT_ROOT = (
     f"only [{' '.join(_AT_ROOT)}] fields are allowed at the root of the schema if the status "
     "subresource is enabled"
@@ -98,13 +104,17 @@ def check_definition_update(found: Found, crd: Object, old: Object) -> None:
     established = is_established(old)
     client = _dig(before, "conversion", "webhook", "clientConfig", "caBundle")
     reviews = _dig(before, "conversion", "webhook", "conversionReviewVersions")
-    _check_spec(
-        found,
-        spec,
-        _demands(before),
-        known_review=not reviews or any(each in REVIEW_VERSIONS for each in reviews),
-        good_bundle=established and not (client and bundle_problem(client)),
-    )
+    known_review = not reviews or any(each in REVIEW_VERSIONS for each in reviews)
+    good_bundle = established and not (client and bundle_problem(client))
+
+    def check(demands: Demands) -> Found:
+        said: Found = []
+        _check_spec(said, spec, demands, known_review=known_review, good_bundle=good_bundle)
+        return said
+
+    # what the old object breaks is only looked for when the new one breaks something
+    if check(Demands()):
+        found += check(_demands(before))
     names, known = spec.get("names") or {}, before.get("names") or {}
     if established:
         _check_stays(found, spec.get("scope"), before.get("scope"), "spec.scope")
@@ -205,10 +215,12 @@ def _check_spec(
         _check_place(found, shape, place, demands, "schema")
     names_of_versions = [version.get("name") or "" for version in versions]
     if len(set(names_of_versions)) != len(versions):
-        found.append(invalid("spec.versions", shape.shown, "must contain unique version names"))
+        found.append(
+            invalid("spec.versions", shape.shown_versions(), "must contain unique version names")
+        )
     if sum(bool(version.get("storage")) for version in versions) != 1:
         detail = "must have exactly one version marked as storage version"
-        found.append(invalid("spec.versions", shape.shown, detail))
+        found.append(invalid("spec.versions", shape.shown_versions(), detail))
     if versions and (problems := dns1035_label(names_of_versions[0])) and names_of_versions[0]:
         found.append(invalid("spec.version", names_of_versions[0], ",".join(problems)))
     names: Object = spec.get("names") or {}
@@ -352,10 +364,8 @@ def _check_root(found: Found, schema: Object, path: str, demands: Demands, *, st
 
 def _check_room_for_status(found: Found, schema: Object, path: str) -> None:
     kind = schema.get("type") or "object"
-    allowed = set(_AT_ROOT.values())
     # fields are looked at in Go's order, up to the first that is wrong
-    for name in shown_schema(schema):
-        field = _GO_FIELDS.get(name, name[:1].lower() + name[1:])
+    for name, field in SCHEMA_FIELDS:
         if field == "type" and kind != "object":
             detail = (
                 'only "object" is allowed as the type at the root of the schema if the status '
@@ -363,20 +373,6 @@ def _check_room_for_status(found: Found, schema: Object, path: str) -> None:
             )
             found.append(invalid(f"{path}.type", kind, detail))
             return
-        if schema.get(field) and field not in allowed:
+        if schema.get(field) and name not in _AT_ROOT:
             found.append(invalid(path, shown_schema(schema), _ONLY_AT_ROOT))
             return
-
-
-_GO_FIELDS = {
-    "ID": "id",
-    "Schema": "$schema",
-    "Ref": "$ref",
-    "XPreserveUnknownFields": PRESERVE,
-    "XEmbeddedResource": EMBEDDED,
-    "XIntOrString": INT_OR_STRING,
-    "XListMapKeys": "x-kubernetes-list-map-keys",
-    "XListType": "x-kubernetes-list-type",
-    "XMapType": "x-kubernetes-map-type",
-    "XValidations": "x-kubernetes-validations",
-}

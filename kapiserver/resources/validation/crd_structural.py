@@ -19,6 +19,8 @@ JUNCTORS = ("allOf", "anyOf", "oneOf")
 
 _UNSUPPORTED = ("id", "$schema", "$ref", "patternProperties", "dependencies")
 _UNSUPPORTED_NAMES = {"$schema": "schema"}
+_MAPS = frozenset(("properties", "patternProperties", "definitions", "dependencies"))
+_SCHEMAS = frozenset(("items", "not", "additionalProperties", "additionalItems", *JUNCTORS))
 _EITHER = [{"type": "integer"}, {"type": "string"}]
 _ROOT, _ITEM, _FIELD = "root", "item", "field"
 _NO_TYPE = {
@@ -49,24 +51,19 @@ _META_ONLY_NAMES = (
 )
 
 
-def children(schema: Object) -> Iterator[Any]:
-    """All schemas right below one, wherever they stand."""
-    items = schema.get("items")
-    yield from items if isinstance(items, list) else [items]
-    for name in JUNCTORS:
-        yield from schema.get(name) or ()
-    yield schema.get("not")
-    for name in ("properties", "patternProperties", "definitions", "dependencies"):
-        yield from (schema.get(name) or {}).values()
-    yield schema.get("additionalProperties")
-    yield schema.get("additionalItems")
-
-
 def all_schemas(schema: Any) -> Iterator[Object]:
-    if isinstance(schema, dict):
-        yield schema
-        for child in children(schema):
-            yield from all_schemas(child)
+    """A schema and all that are inside it, wherever they stand."""
+    waiting = [schema]
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, dict):
+            continue
+        yield each
+        for name, value in each.items():
+            if name in _MAPS:
+                waiting += value.values()
+            elif name in _SCHEMAS:
+                waiting += value if isinstance(value, list) else (value,)
 
 
 def not_convertible(schema: Any) -> str:

@@ -421,3 +421,24 @@ def test_formats_of_strings_that_nobody_knows_are_warned_of() -> None:
     assert warned(CRDS, changed(odd, f"{SPEC}.properties.size.format", "int64")) == [
         'unrecognized format "colour"'
     ]
+
+
+def test_a_root_leaves_room_for_the_status_subresource() -> None:
+    with_status = changed(CRD, f"{VERSION}.subresources", {"status": {}})
+    ((field, message),) = refused(CRDS, changed(with_status, f"{ROOT}.maxProperties", 3))
+    assert field == AT
+    assert message.startswith('Invalid value: {"ID":"","Schema":"","Ref":null,"Description":"",')
+    assert '"MaxProperties":3,' in message
+    assert message.endswith(
+        "Example XPreserveUnknownFields XValidations] fields are allowed at the root of the "
+        "schema if the status subresource is enabled"
+    )
+
+
+def test_status_is_written_alone_with_the_metadata() -> None:
+    old = stored(CRDS, CRD)
+    names = {"plural": "foos", "kind": "Foo-"}
+    new = changed(changed(old, "status.acceptedNames", names), "spec.scope", "Nowhere")
+    assert [field for field, _ in update_refused(CRDS, old, new, "status")] == [
+        "status.acceptedNames.kind"
+    ]

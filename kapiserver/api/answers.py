@@ -6,10 +6,21 @@ from kapiserver.api.call import Call
 from kapiserver.api.negotiation import METADATA_LIST, TABLE, Output
 from kapiserver.api.options import include_object
 from kapiserver.api.render import is_metadata, is_plain, partial_metadata, respond_bytes
+from kapiserver.api.scope import Scope
 from kapiserver.api.tables import TableWriter
 from kapiserver.errors import NotAcceptable
 from kapiserver.request import Response
 from kapiserver.storage import StoredObject
+
+# Groups whose package of Go types has another name than their first word.
+_PACKAGES = {"": "core", "events.k8s.io": "core", "internal.apiserver.k8s.io": "apiserverinternal"}
+
+
+def go_type(scope: Scope, kind: str) -> str:
+    """An object or a list as upstream's messages print its type."""
+    if scope.is_custom:
+        return "*unstructured.Unstructured" + ("List" if kind == scope.list_kind else "")
+    return f"*{_PACKAGES.get(scope.group) or scope.group.partition('.')[0]}.{kind}"
 
 
 def object_answer(call: Call, stored: StoredObject, output: Output, status: int = 200) -> Response:
@@ -23,7 +34,7 @@ def object_answer(call: Call, stored: StoredObject, output: Output, status: int 
     if output.convert == METADATA_LIST:
         raise NotAcceptable(
             "you requested PartialObjectMetadataList, but the requested object is not a list "
-            f"({call.scope.kind})"
+            f"({go_type(call.scope, call.scope.kind)})"
         )
     if is_metadata(output):
         metadata = stored.decoded()["metadata"]

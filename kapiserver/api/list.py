@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import trio
 
+from kapiserver.api.answers import go_type
 from kapiserver.api.call import Call
 from kapiserver.api.negotiation import METADATA, METADATA_LIST, TABLE, Output
 from kapiserver.api.options import EXACT, ListOptions, include_object, list_options
@@ -107,7 +108,7 @@ async def page_answer(call: Call, page: ListPage, output: Output) -> Response:
     if output.convert == METADATA:
         raise NotAcceptable(
             "you requested PartialObjectMetadata, but the requested object is a list "
-            f"({call.scope.list_kind})"
+            f"({go_type(call.scope, call.scope.list_kind)})"
         )
     if output.encoder is not None:
         return await _protobuf_answer(call, page, output, output.encoder)

@@ -100,7 +100,8 @@ def respond_json(document: Any, context: RequestContext, status: int = 200) -> R
 
 
 def list_metadata(page: ListPage) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
+    # what is computed and not stored is of no revision
+    metadata: dict[str, Any] = {"resourceVersion": str(page.revision)} if page.revision else {}
     if page.continue_token:
         metadata["continue"] = page.continue_token
     if page.remaining is not None:

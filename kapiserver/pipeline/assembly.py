@@ -65,7 +65,7 @@ def make_dispatcher(
     ]
     verbs = {**review_verbs(authorizer), **(virtual or {})}
     registry = services.scopes.registry
-    discovery = by_segments(Discovery(registry).respond)
+    discovery = by_segments(Discovery(registry, encoder=services.scopes.encoder).respond)
     handlers: dict[str, PathHandler] = {
         "api": discovery,
         "apis": discovery,

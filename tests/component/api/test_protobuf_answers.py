@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import trio
 from api_world import Answer, Api, config_map, deployment
 
 from kapiserver.request import Frame
+from kapiserver.resources.definition import Version
 from kapiserver.resources.protobuf import open_envelope
 from kapiserver.resources.protobuf.encoder import definition_of
 from kapiserver.resources.protobuf.wire import length, varint
@@ -235,3 +238,69 @@ async def test_discovery_in_protobuf(api: Api) -> None:
     found = next(resource for resource in resources if resource["name"] == "pods")
     assert found["kind"] == "Pod"
     assert "watch" in found["verbs"]
+
+
+WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
+
+
+@pytest.fixture
+def widgets(api: Api) -> Iterator[Api]:
+    """A server that has a custom resource."""
+    scopes = api.services.scopes
+    scopes.schemas.define(
+        "com.example.v1.Widget",
+        {
+            "type": "object",
+            "properties": {
+                "apiVersion": {"type": "string"},
+                "kind": {"type": "string"},
+                "metadata": {"$ref": f"#/definitions/{META}ObjectMeta"},
+            },
+        },
+    )
+    found = scopes.registry.resource("", "configmaps")
+    assert found is not None
+    version = Version("v1", "com.example.v1.Widget", "com.example.v1.WidgetList")
+    widget = replace(
+        found,
+        group="example.com",
+        kind="Widget",
+        list_kind="WidgetList",
+        plural="widgets",
+        singular="widget",
+        short_names=(),
+        versions=(version,),
+    )
+    scopes.registry.add(widget)
+    yield api
+    scopes.schemas.forget("com.example.v1.Widget")
+
+
+async def test_custom_resources_have_a_message_for_their_metadata_only(widgets: Api) -> None:
+    widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}
+    assert (await widgets.post(WIDGETS, widget)).status == 201
+    for path, kind in ((f"{WIDGETS}/w", "Unstructured"), (WIDGETS, "UnstructuredList")):
+        refused = read(widgets, await widgets.get(path, headers=ONLY), 406)
+        assert refused["message"].startswith(f"object *unstructured.{kind} does not implement")
+    partial = await widgets.get(f"{WIDGETS}/w", headers={"accept": PARTIAL})
+    assert open_envelope(partial.body).kind == "PartialObjectMetadata"
+    listed = (await widgets.get(WIDGETS)).json
+    assert [item["kind"] for item in listed["items"]] == ["Widget"]
+
+
+async def test_a_list_is_no_object_and_an_object_no_list(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    refused = await api.get(MAPS, headers={"accept": accept})
+    assert (refused.status, refused.json["message"]) == (
+        406,
+        "you requested PartialObjectMetadata, but the requested object is a list "
+        "(*core.ConfigMapList)",
+    )
+    accept = accept.replace("Metadata;", "MetadataList;")
+    refused = await api.get(f"{MAPS}/a", headers={"accept": accept})
+    assert (refused.status, refused.json["message"]) == (
+        406,
+        "you requested PartialObjectMetadataList, but the requested object is not a list "
+        "(*core.ConfigMap)",
+    )

@@ -55,8 +55,17 @@ _LEGACY_UID, _LEGACY_NAME = "controller-uid", "job-name"
 _UID, _JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"
 
 
-def _job_spec_defaults(spec: Object) -> None:
+def _template_defaults(spec: Object) -> None:
+    """What the spec of a job and that of a cron job's jobs have in common."""
     default_template(spec)
+    for rule in items(spec, "podFailurePolicy", "rules"):
+        for pattern in rule.get("onPodConditions") or ():
+            if not pattern.get("status"):
+                pattern["status"] = "True"
+
+
+def _job_spec_defaults(spec: Object) -> None:
+    _template_defaults(spec)
     if "completions" not in spec and "parallelism" not in spec:
         spec["completions"] = 1
     set_default(spec, "parallelism", 1)
@@ -136,7 +145,7 @@ def _cron_job_defaults(obj: Object, context: WriteContext) -> None:
     set_default(spec, "suspend", False)
     set_default(spec, "successfulJobsHistoryLimit", 3)
     set_default(spec, "failedJobsHistoryLimit", 1)
-    default_template(spec.setdefault("jobTemplate", {}).setdefault("spec", {}))
+    _template_defaults(spec.setdefault("jobTemplate", {}).setdefault("spec", {}))
 
 
 def _validate_job(obj: Object, context: WriteContext) -> Sequence[Cause]:

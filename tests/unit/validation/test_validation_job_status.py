@@ -164,3 +164,10 @@ def test_what_a_status_says_it_does_not_take_back() -> None:
 def test_a_fault_from_before_a_rule_may_stay() -> None:
     old = {**stored("jobs.batch", JOB), "status": {"conditions": _true("Complete"), "active": 1}}
     assert update_refused("jobs.batch", old, _status(old, "terminating", 0), "status") == []
+
+
+def test_patterns_of_conditions_are_about_true_ones() -> None:
+    rule = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    job = stored("jobs.batch", changed(JOB, "spec.podFailurePolicy", {"rules": [rule]}))
+    (made,) = job["spec"]["podFailurePolicy"]["rules"]
+    assert made["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]

@@ -2,7 +2,8 @@
 
 In: a field's number and how its value is written. Out: a `Write`: the value as JSON has it goes in,
 tag, length and bytes come out. Values have been validated when they were stored; what they are on
-the wire is the mirror of `values.py`. Null never comes here: it is an absent field.
+the wire is the mirror of `values.py`. A null field is an absent one and does not come here; a null
+item or entry is a zero value.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def value(number: int, body: Body) -> Write:
 
 def values(number: int, body: Body) -> Write:
     tag = tag_of(number, BYTES)
-    return lambda items: b"".join([delimited(tag, body(item)) for item in items])
+    return lambda items: b"".join(
+        [delimited(tag, b"" if item is None else body(item)) for item in items]
+    )
 
 
 _KEY, _VALUE = tag_of(1, BYTES), tag_of(2, BYTES)
@@ -89,15 +92,11 @@ def entries(number: int, body: Body) -> Write:
     """A map: one message of key and value for each entry."""
     tag = tag_of(number, BYTES)
 
-    def write(found: Mapping[str, Any]) -> bytes:
-        return b"".join(
-            [
-                delimited(tag, delimited(_KEY, key.encode()) + delimited(_VALUE, body(below)))
-                for key, below in found.items()
-            ]
-        )
+    def entry(key: str, below: Any) -> bytes:
+        data = b"" if below is None else body(below)
+        return delimited(tag, delimited(_KEY, key.encode()) + delimited(_VALUE, data))
 
-    return write
+    return lambda found: b"".join([entry(key, below) for key, below in found.items()])
 
 
 # Numbers, by form: their wire type, and how they are written.

@@ -68,6 +68,16 @@ def test_the_bytes_are_those_of_go_but_for_zeros(encoder: Encoder) -> None:
         ),
         (META + "ObjectMeta", {"creationTimestamp": None, "labels": {}}, b""),
         (META + "ObjectMeta", {"generation": -1}, f(7, -1)),
+        (
+            META + "ObjectMeta",
+            {"annotations": {"a": None}, "finalizers": [None]},
+            f(12, f(1, "a") + f(2, "")) + f(14, ""),
+        ),
+        (
+            META + "ObjectMeta",
+            {"deletionTimestamp": "2026-01-02T05:04:05.123456789+02:00"},
+            f(9, f(1, 1767323045)),
+        ),
         (META + "OwnerReference", {"controller": False}, f(6, 0)),
         (META + "ManagedFieldsEntry", {"fieldsV1": {"f:a": {}}}, f(7, f(1, '{"f:a":{}}'))),
         (

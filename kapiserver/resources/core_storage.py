@@ -21,6 +21,7 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
+from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import set_default, split_status, with_status
 from kapiserver.resources.validation.claims import (
     CLASS_ANNOTATION,
@@ -71,20 +72,28 @@ def _if_bound(cell: Cell) -> Cell:
     return lambda obj, now: cell(obj, now) if dig(obj, "spec", "volumeName") else ""
 
 
-def _volume_defaults(obj: Object, context: WriteContext) -> None:
-    spec = obj.setdefault("spec", {})
-    set_default(spec, "persistentVolumeReclaimPolicy", "Retain")
-    set_default(spec, "volumeMode", "Filesystem")
+def default_sources(spec: Object) -> None:
+    """Of a volume's spec, wherever it is."""
     for kind, values in {**PLUGIN_DEFAULTS, "hostPath": {"type": ""}}.items():
         source = spec.get(kind)
         if isinstance(source, dict):
             for field, value in values.items():
                 set_default(source, field, value)
+    round_up(spec, "capacity")
+
+
+def _volume_defaults(obj: Object, context: WriteContext) -> None:
+    spec = obj.setdefault("spec", {})
+    set_default(spec, "persistentVolumeReclaimPolicy", "Retain")
+    set_default(spec, "volumeMode", "Filesystem")
+    default_sources(spec)
 
 
 def _claim_defaults(obj: Object, context: WriteContext) -> None:
     spec = obj.setdefault("spec", {})
     set_default(spec, "volumeMode", "Filesystem")
+    round_up(spec.get("resources") or {}, "requests", "limits")
+    round_up(obj.get("status") or {}, "capacity", "allocatedResources")
 
 
 def _prepare_volume(obj: Object, context: WriteContext) -> None:

@@ -9,6 +9,7 @@ from kapiserver.resources.declare import Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import immutable
 from kapiserver.resources.printing import column, table, text, value_at
+from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import without_status
 from kapiserver.resources.validation.formats import check_label
 from kapiserver.resources.validation.labels import check_labels
@@ -17,6 +18,10 @@ from kapiserver.resources.validation.quantities import check_container_resources
 from kapiserver.resources.validation.scheduling import check_tolerations
 
 NODE = Group("node.k8s.io", "io.k8s.api.node")
+
+
+def _defaults(obj: Object, context: WriteContext) -> None:
+    round_up(obj.get("overhead") or {}, "podFixed")
 
 
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
@@ -54,6 +59,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "runtimeclasses",
         namespaced=False,
         strategy=without_status(
+            defaults=_defaults,
             validate=_validate,
             validate_update=_handler_stays,
             warnings=_warnings,

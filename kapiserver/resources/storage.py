@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kapiserver.errors import Cause
+from kapiserver.resources.core_storage import default_sources
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import immutable
@@ -69,6 +70,12 @@ def _driver_defaults(obj: Object, context: WriteContext) -> None:
     set_default(spec, "seLinuxMount", False)
     if not spec.get("volumeLifecycleModes"):
         spec["volumeLifecycleModes"] = ["Persistent"]
+
+
+def _attachment_defaults(obj: Object, context: WriteContext) -> None:
+    inline = dig(obj, "spec", "source", "inlineVolumeSpec")
+    if isinstance(inline, dict):
+        default_sources(inline)
 
 
 def _validate_class(obj: Object, context: WriteContext) -> Sequence[Cause]:
@@ -282,6 +289,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         subresources=(STATUS,),
         strategy=with_status(
+            defaults=_attachment_defaults,
             update=split_status_and_metadata,
             validate=_validate_attachment,
             complete=True,

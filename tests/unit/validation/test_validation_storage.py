@@ -379,3 +379,10 @@ def test_a_volume_remembers_when_its_phase_changed() -> None:
     assert hook is not None
     hook(new, context(old, "status"))
     assert new["status"]["lastPhaseTransitionTime"] > "2020-01-01T00:00:00Z"
+
+
+def test_amounts_are_no_finer_than_thousandths() -> None:
+    made = stored("persistentvolumes", changed(VOLUME, "spec.capacity.storage", "0.0001"))
+    assert made["spec"]["capacity"] == {"storage": "1m"}
+    made = stored("persistentvolumeclaims", changed(CLAIM, "spec.resources.limits", {"a": "1u"}))
+    assert made["spec"]["resources"]["limits"] == {"a": "1m"}

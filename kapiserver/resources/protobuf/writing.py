@@ -50,7 +50,7 @@ def tag_of(number: int, wire: int) -> bytes:
 
 def delimited(tag: bytes, data: bytes) -> bytes:
     size = len(data)
-    return b"%b%b%b" % (tag, _SIZES[size] if size < _SMALL else varint(size), data)
+    return tag + (_SIZES[size] if size < _SMALL else varint(size)) + data
 
 
 def frame(data: bytes) -> bytes:

@@ -178,7 +178,10 @@ def _check_long_running(
     old: Object | None = None,
 ) -> None:
     """Pods that are replaced when they end: they restart always and have no deadline."""
-    check_template(found, template, path, claims, old)
+    problems: Found = []
+    check_template(problems, template, path, claims, old)
+    if not problems or owner != "StatefulSet" or not _was_wrong(old, path, claims):
+        found += problems
     spec = template.get("spec") or {}
     policy = spec.get("restartPolicy", "")
     if policy != "Always":
@@ -186,6 +189,15 @@ def _check_long_running(
     if spec.get("activeDeadlineSeconds") is not None:
         detail = f"activeDeadlineSeconds in {owner} is not Supported"
         found.append(forbidden(f"{path}.spec.activeDeadlineSeconds", detail))
+
+
+def _was_wrong(old: Object | None, path: str, claims: Any) -> bool:
+    """Templates of stateful sets were not looked at once: what was wrong may stay so."""
+    if old is None:
+        return False
+    problems: Found = []
+    check_template(problems, old, path, claims, old)
+    return bool(problems)
 
 
 def _bad_strategy(path: str, kind: str, rolling: Any, choices: tuple[str, ...]) -> Any:

@@ -334,3 +334,31 @@ def test_files_of_variables_are_in_an_empty_directory() -> None:
     assert refused("pods", secret) == [
         (path, 'Invalid value: "v": referenced volume must be of type emptyDir')
     ]
+
+
+def test_a_stateful_set_whose_template_was_wrong_can_be_scaled() -> None:
+    given = changed(DEPLOYMENT, "spec.template.spec.containers.0.name", "Bad_Name")
+    old, findings = created("statefulsets.apps", given)
+    assert [field for field, _ in findings] == ["spec.template.spec.containers[0].name"]
+    assert update_refused("statefulsets.apps", old, changed(old, "spec.replicas", 0)) == []
+    good = stored("statefulsets.apps", DEPLOYMENT)
+    bad = changed(good, "spec.template.spec.containers.0.name", "Bad_Name")
+    assert len(update_refused("statefulsets.apps", good, bad)) == 1
+
+
+def test_a_stateful_set_takes_one_pod_at_a_time_unless_told_otherwise() -> None:
+    made = stored("statefulsets.apps", DEPLOYMENT)
+    assert made["spec"]["updateStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"partition": 0, "maxUnavailable": 1},
+    }
+
+
+def test_the_data_of_a_revision_is_an_object() -> None:
+    assert refused("controllerrevisions.apps", {"metadata": {"name": "r"}, "revision": 1}) == [
+        ("data", "Required value: data is mandatory")
+    ]
+    wrong = {"metadata": {"name": "r"}, "revision": 1, "data": []}
+    assert refused("controllerrevisions.apps", wrong) == [
+        ("data", "Required value: data must be a valid JSON object")
+    ]

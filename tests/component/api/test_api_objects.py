@@ -339,3 +339,29 @@ async def test_an_object_that_is_too_large_with_its_record_of_owners_does_withou
     created = await api.post(MAPS, {**config_map("a"), "data": many})
     assert created.status == 201
     assert "managedFields" not in created.json["metadata"]
+
+
+async def test_the_one_kind_that_needs_no_name(api: Api) -> None:
+    made = await api.post(
+        "/api/v1/namespaces/default/limitranges",
+        {"apiVersion": "v1", "kind": "LimitRange", "spec": {"limits": [{"type": "Pod"}]}},
+    )
+    assert made.status == 201, made.text
+    assert len(made.json["metadata"]["name"]) == 36
+
+
+async def test_all_that_is_wrong_with_a_secret_is_said_at_once(api: Api) -> None:
+    bad = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "type": "kubernetes.io/tls",
+        "stringData": {"a b": "x"},
+    }
+    refused = await api.post("/api/v1/namespaces/default/secrets", bad)
+    assert refused.status == 422
+    assert [cause["field"] for cause in refused.json["details"]["causes"]] == [
+        "data[a b]",
+        "data[tls.crt]",
+        "data[tls.key]",
+    ]

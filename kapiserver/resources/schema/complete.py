@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kapiserver.resources.schema.nodes import JSON_SCHEMA_PROPS, Form, Node
@@ -33,6 +34,16 @@ class Mode(Enum):
 FILL, FINISH, OPEN = Mode.FILL, Mode.FINISH, Mode.OPEN
 
 Walk = Callable[[Any, Mode], None]
+
+
+class _Later:
+    """A walk that is made when it is first needed: most definitions are never met."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], Walk]) -> None:
+        self.make = make
+
 
 # Zero values by form. What is not here is null in Go: a list, a map, bytes, a time, raw JSON.
 ZEROS: Mapping[Form, Any] = {
@@ -65,7 +76,7 @@ class Completions:
         zeros: list[tuple[str, Any]] = []
         structs: list[str] = []
         nulls: list[str] = []
-        below: list[tuple[str, Walk]] = []
+        below: dict[str, _Later] = {}
         for name, field in node.fields.items():
             if field.shape is Shape.NULLABLE:
                 nulls.append(name)
@@ -76,41 +87,30 @@ class Completions:
                     zeros.append((name, ZEROS[field.form]))
                 else:
                     nulls.append(name)
-            walk = self._below(field)
-            if walk is not None:
-                below.append((name, walk))
+            later = self._below(field)
+            if later is not None:
+                below[name] = later
         if not (zeros or structs or nulls or below):
             return None
-        return _fields(tuple(zeros), tuple(structs), tuple(nulls), tuple(below))
+        return _fields(tuple(zeros), tuple(structs), tuple(nulls), dict(below))
 
-    def _below(self, node: Node) -> Walk | None:
+    def _below(self, node: Node) -> _Later | None:
         """The walk of a place; None where there can be nothing to do."""
         match node.form:
             case Form.REF if node.ref != JSON_SCHEMA_PROPS:
                 # A schema may be deep and all that is ever written into it unasked is the
                 # expression of a rule that has none, which is refused anyway.
-                return self._reference(node.ref)
+                return _Later(partial(self.definition, node.ref))
             case Form.STRUCT:
-                return self._struct(node)
+                walk = self._struct(node)
+                return None if walk is None else _Later(lambda: walk)
             case Form.LIST if node.item is not None:
                 item = self._below(node.item)
-                return None if item is None else _items(item)
+                return None if item is None else _Later(lambda: _items(item.make()))
             case Form.MAP if node.item is not None:
                 value = self._below(node.item)
-                return None if value is None else _values(value)
+                return None if value is None else _Later(lambda: _values(value.make()))
         return None
-
-    def _reference(self, name: str) -> Walk:
-        """Made when first walked: most definitions are never met."""
-        target: Walk | None = None
-
-        def walk(value: Any, mode: Mode) -> None:
-            nonlocal target
-            if target is None:
-                target = self.definition(name)
-            target(value, mode)
-
-        return walk
 
 
 def _nothing(value: Any, mode: Mode) -> None:
@@ -121,8 +121,10 @@ def _fields(
     zeros: tuple[tuple[str, Any], ...],
     structs: tuple[str, ...],
     nulls: tuple[str, ...],
-    below: tuple[tuple[str, Walk], ...],
+    below: dict[str, Walk | _Later],
 ) -> Walk:
+    inner_of = below.get
+
     def walk(value: Any, mode: Mode) -> None:
         if mode is OPEN:
             for name in nulls:
@@ -139,9 +141,11 @@ def _fields(
                 for name in nulls:
                     if name not in value:
                         value[name] = None
-        for name, inner in below:
-            found = value.get(name)
-            if found is not None:
+        for name, found in value.items():
+            inner = inner_of(name)
+            if inner is not None and found is not None:
+                if isinstance(inner, _Later):
+                    inner = below[name] = inner.make()
                 inner(found, mode)
 
     return walk

@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from kapiserver.resources.schema.quantity import canonical_quantity
+from kapiserver.resources.schema.quantity import canonical_quantity, quantity_problem
 
 
 class FormatProblem(ValueError):
@@ -128,10 +128,8 @@ def _time(value: str, *, micros: bool = False) -> datetime:
 @lru_cache(8192)
 def stored_quantity(value: str) -> str:
     """The canonical form of a quantity: what kube-apiserver stores for `1000m` is `1`."""
-    canonical = canonical_quantity(value)
+    text = value.strip()
+    canonical = canonical_quantity(text)
     if canonical is None:
-        raise FormatProblem(
-            "quantities must match the regular expression "
-            "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-        )
+        raise FormatProblem(quantity_problem(text))
     return canonical

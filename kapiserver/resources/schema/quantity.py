@@ -13,6 +13,8 @@ from fractions import Fraction
 _FORM = re.compile(
     r"([+-]?)(\d+\.?\d*|\.\d+)(?:(Ki|Mi|Gi|Ti|Pi|Ei)|([numkMGTPE]?)|[eE]([+-]?\d{1,4}))"
 )
+_ROUGHLY = re.compile(r"[+-]?([0-9]*(?:\.[0-9]*)?)([eEinumkKMGTP]*[+-]?[0-9]*)")
+_EXPONENT = re.compile(r"[eE][+-]?[0-9]+")
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _MAX_DIGITS = 4096  # longer ones are hostile: the work on them grows with the square
@@ -40,6 +42,21 @@ def _parse(text: str) -> tuple[Fraction, str] | None:
         value *= Fraction(10) ** _DECIMAL[decimal]
     value = min(value, Fraction(_LARGEST))
     return (-value if sign == "-" else value), family
+
+
+def quantity_problem(text: str) -> str:
+    """Why a text is no quantity, in the words of Go's parser."""
+    match = _ROUGHLY.fullmatch(text) if text else None
+    if match is not None:
+        digits, suffix = match.groups()
+        if suffix not in _BINARY and suffix not in _DECIMAL and not _EXPONENT.fullmatch(suffix):
+            return "unable to parse quantity's suffix"
+        if not digits.strip("."):
+            return "unable to parse numeric part of quantity"
+    return (
+        "quantities must match the regular expression "
+        "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+    )
 
 
 def quantity_value(text: str) -> Fraction | None:

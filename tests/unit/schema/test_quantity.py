@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kapiserver.resources.schema.quantity import canonical_quantity, quantity_value
+from kapiserver.resources.schema.quantity import (
+    canonical_quantity,
+    quantity_problem,
+    quantity_value,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +65,21 @@ def test_the_canonical_form_is_the_same_amount_and_stays_as_it_is(number: int, u
     assert quantity_value(canonical) == quantity_value(f"{number}{unit}")
     assert canonical_quantity(canonical) == canonical
     assert isinstance(quantity_value(canonical), Fraction)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "quantities must match the regular expression"),
+        ("1x", "quantities must match the regular expression"),
+        ("1.2.3", "quantities must match the regular expression"),
+        ("1KiB", "quantities must match the regular expression"),
+        ("1mm", "unable to parse quantity's suffix"),
+        ("1e", "unable to parse quantity's suffix"),
+        (".", "unable to parse numeric part of quantity"),
+        ("Gi", "unable to parse numeric part of quantity"),
+    ],
+)
+def test_what_is_wrong_is_said_in_upstreams_words(text: str, problem: str) -> None:
+    assert canonical_quantity(text) is None
+    assert quantity_problem(text).startswith(problem)

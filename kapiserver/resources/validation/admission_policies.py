@@ -11,6 +11,7 @@ from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.validation.admission_rules import (
     FAILURE_POLICIES,
     MUTATING_OPERATIONS,
+    REINVOCATION_POLICIES,
     check_choice,
     check_conditions_to_match,
     check_match_resources,
@@ -84,7 +85,7 @@ def check_mutating_policy(found: Found, policy: Object, old: Object | None) -> N
     for position, mutation in enumerate(mutations):
         _check_mutation(found, mutation, f"spec.mutations[{position}]")
     again, here = spec.get("reinvocationPolicy") or None, "spec.reinvocationPolicy"
-    check_choice(found, again, ("Never", "IfNeeded"), here, needed=True)
+    check_choice(found, again, REINVOCATION_POLICIES, here, needed=True)
 
 
 def _check_scope(found: Found, spec: Object, old: Object | None, *, mutating: bool) -> None:
@@ -125,7 +126,7 @@ def _check_variable(found: Found, variable: Object, path: str) -> None:
     if not name.strip():
         found.append(required(f"{path}.name", "name is not specified"))
     elif not _IDENTIFIER.fullmatch(name) or name in _RESERVED:
-        found.append(invalid(f"{path}.name", name, "name is not a valid CEL identifier"))
+        found.append(invalid(f"{path}.name", name, "must be a valid CEL identifier"))
     if not (variable.get("expression") or "").strip():
         found.append(required(f"{path}.expression", "expression is not specified"))
 
@@ -139,10 +140,10 @@ def _check_validation(found: Found, validation: Object, path: str) -> None:
         detail = "must be non-empty if specified"
         found.append(invalid(f"{path}.messageExpression", expression, detail))
     if message and not message.strip():
-        detail = "message must be non-empty if specified"
+        detail = "must be non-empty if specified"
         found.append(invalid(f"{path}.message", message, detail))
     elif _NEWLINE.search(message.strip()):
-        detail = "message must not contain line breaks"
+        detail = "must not contain line breaks"
         found.append(invalid(f"{path}.message", message, detail))
     check_choice(found, get("reason"), _REASONS, f"{path}.reason")
 

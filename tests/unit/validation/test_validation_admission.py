@@ -267,7 +267,7 @@ POLICY_CASES: Cases = [
         [
             (
                 "spec.variables[0].name",
-                'Invalid value: "if": name is not a valid CEL identifier',
+                'Invalid value: "if": must be a valid CEL identifier',
             ),
             ("spec.variables[0].expression", "Required value: expression is not specified"),
         ],
@@ -279,7 +279,7 @@ POLICY_CASES: Cases = [
             ("spec.validations[0].expression", "Required value: expression is not specified"),
             (
                 "spec.validations[0].message",
-                'Invalid value: "a\\nb": message must not contain line breaks',
+                'Invalid value: "a\\nb": must not contain line breaks',
             ),
             (
                 "spec.validations[0].reason",

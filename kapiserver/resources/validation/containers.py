@@ -100,8 +100,6 @@ def check_init_containers(
         name = container.get("name", "")
         _check_common(found, container, name, here, pod)
         _check_restarts(found, container, here)
-        if restarts_on_resize(container) and not pod.tolerance.restarts_on_resize:
-            _check_resized_start(found, container["resizePolicy"], f"{here}.resizePolicy")
         if name in names:
             found.append(duplicate(f"{here}.name", name))
         elif name:
@@ -115,6 +113,8 @@ def check_init_containers(
             if container.get(field) is not None:
                 detail = "may not be set for init containers without restartPolicy=Always"
                 found.append(forbidden(f"{here}.{field}", detail))
+        if restarts_on_resize(container) and not pod.tolerance.restarts_on_resize:
+            _check_resized_start(found, container["resizePolicy"], f"{here}.resizePolicy")
 
 
 def check_ephemeral_containers(

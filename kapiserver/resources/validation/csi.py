@@ -99,19 +99,16 @@ def _check_token_requests(found: Found, requests: Any, path: str) -> None:
 
 
 def check_csi_node(found: Found, spec: Object, old: Object | None) -> None:
-    drivers = spec.get("drivers") or ()
-    names: set[str] = set()
-    for position, driver in enumerate(drivers):
+    drivers: dict[str, list[Object]] = {}
+    for position, driver in enumerate(spec.get("drivers") or ()):
         here, name = f"spec.drivers[{position}]", driver.get("name", "")
         _check_node_driver(found, driver, here)
-        if name in names:
+        if name in drivers:
             found.append(duplicate(f"{here}.name", name))
-        names.add(name)
+        drivers.setdefault(name, []).append(driver)
         _check_topology_keys(found, driver.get("topologyKeys") or (), here)
     for before in (old or {}).get("drivers") or ():
-        for driver in drivers:
-            if driver.get("name") != before.get("name"):
-                continue
+        for driver in drivers.get(before.get("name", ""), ()):
             # how many volumes a node can take may change
             now, was = (
                 {k: v for k, v in d.items() if k != "allocatable"} for d in (driver, before)
@@ -132,11 +129,13 @@ def _check_node_driver(found: Found, driver: Object, path: str) -> None:
 
 
 def _check_topology_keys(found: Found, keys: Any, path: str) -> None:
-    for position, key in enumerate(keys):
+    seen: set[str] = set()
+    for key in keys:
         if not key:
             found.append(required(path))
-        if key in keys[:position]:
+        if key in seen:
             found.append(duplicate(path, key))
+        seen.add(key)
         check_qualified(found, key, path)
 
 

@@ -1,20 +1,16 @@
 """PEM blocks as Go's encoding/pem finds them: whatever is between blocks is passed over.
 
-In: bytes. Out: the blocks in order. A block that is broken is no block.
+In: bytes. Out: the blocks in order. A block that is broken is no block. One pass over the lines,
+whatever they are.
 """
 
 from __future__ import annotations
 
 import binascii
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_BLOCK = re.compile(
-    rb"^-----BEGIN ([^\n]*?)-----[ \t\r]*\n(.*?)^-----END \1-----[ \t\r]*$",
-    re.MULTILINE | re.DOTALL,
-)
-_HEADER = re.compile(rb"[^:\n]*:[^\n]*(?:\n|$)")
+_BEGIN, _END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
 
 
 class Block(NamedTuple):
@@ -24,13 +20,30 @@ class Block(NamedTuple):
 
 
 def pem_blocks(text: bytes) -> Iterator[Block]:
-    for match in _BLOCK.finditer(text):
-        body, headers = match.group(2), False
-        while header := _HEADER.match(body):
-            headers = True
-            body = body[header.end() :]
-        try:
-            data = binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
-        except binascii.Error:
+    kind, body, inside = b"", list[bytes](), False
+    for raw in text.split(b"\n"):
+        line = raw.rstrip(b" \t\r")
+        if line.startswith(_BEGIN) and line.endswith(_DASHES):
+            kind, body, inside = _name(line, _BEGIN), [], True
+        elif not inside:
             continue
-        yield Block(match.group(1).decode("utf-8", "replace"), headers, data)
+        elif line.startswith(_END) and line.endswith(_DASHES):
+            inside = False
+            block = _block(kind, body) if _name(line, _END) == kind else None
+            if block is not None:
+                yield block
+        else:
+            body.append(line)
+
+
+def _name(line: bytes, mark: bytes) -> bytes:
+    return line[len(mark) : -len(_DASHES)]
+
+
+def _block(kind: bytes, body: list[bytes]) -> Block | None:
+    headers = next((n for n, line in enumerate(body) if b":" not in line), len(body))
+    try:
+        data = binascii.a2b_base64(b"".join(body[headers:]), strict_mode=True)
+    except binascii.Error:
+        return None
+    return Block(kind.decode("utf-8", "replace"), headers > 0, data)

@@ -160,12 +160,12 @@ def _check_usages(found: Found, usages: Any, before: Any) -> None:
             for position, usage in enumerate(usages)
             if usage not in _USAGES
         ]
-    if len(set(before)) == len(before):
-        found += [
-            duplicate(f"spec.usages[{position}]", usage)
-            for position, usage in enumerate(usages)
-            if usage in usages[:position]
-        ]
+    seen: set[str] = set()
+    tolerant = len(set(before)) < len(before)
+    for position, usage in enumerate(usages):
+        if usage in seen and not tolerant:
+            found.append(duplicate(f"spec.usages[{position}]", usage))
+        seen.add(usage)
 
 
 def _check_conditions(found: Found, conditions: Any, before: Any) -> None:

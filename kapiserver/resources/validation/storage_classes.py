@@ -72,28 +72,31 @@ def _check_parameters(found: Found, parameters: Object, path: str) -> None:
 
 def _check_topologies(found: Found, topologies: Any, path: str) -> None:
     # a term without expressions is like the ones that have not been looked at yet
-    seen: list[dict[str, set[str]]] = [{}]
+    seen: set[frozenset[tuple[str, frozenset[str]]]] = {frozenset()}
     for position, term in enumerate(topologies):
         here = f"{path}[{position}].matchLabelExpressions"
-        expressions: dict[str, set[str]] = {}
+        expressions: dict[str, frozenset[str]] = {}
         for index, each in enumerate(term.get("matchLabelExpressions") or ()):
             _check_expression(found, each, f"{here}[{index}]")
             key = each.get("key", "")
             if key in expressions:
                 found.append(duplicate(f"{here}[{index}].key", key))
-            expressions[key] = set(each.get("values") or ())
-        if expressions in seen:
+            expressions[key] = frozenset(each.get("values") or ())
+        terms = frozenset(expressions.items())
+        if terms in seen:
             found.append(duplicate(here, ""))
-        seen.append(expressions)
+        seen.add(terms)
 
 
 def _check_expression(found: Found, expression: Object, path: str) -> None:
     values = expression.get("values") or ()
     if not values:
         found.append(required(f"{path}.values"))
+    seen: set[str] = set()
     for position, value in enumerate(values):
-        if value in values[:position]:
+        if value in seen:
             found.append(duplicate(f"{path}.values[{position}]", value))
+        seen.add(value)
     check_qualified(found, expression.get("key", ""), f"{path}.key")
 
 

@@ -22,6 +22,7 @@ from validation_cases import (
 )
 
 from kapiserver.resources.definition import Object
+from kapiserver.resources.validation.pem import Block, pem_blocks
 
 REQUESTS = "certificatesigningrequests.certificates.k8s.io"
 BUNDLES = "clustertrustbundles.certificates.k8s.io"
@@ -278,3 +279,12 @@ def test_the_answer_to_a_pod() -> None:
             '"Issued", "Denied", or "Failed"',
         )
     ]
+
+
+def test_blocks_of_pem_are_found_between_anything() -> None:
+    body = base64.encodebytes(b"hello").decode()
+    good = f"-----BEGIN A-----\n{body}-----END A-----\n"
+    other = f"-----BEGIN B-----\nProc-Type: 4\n\n{body}-----END B-----"
+    broken = f"-----BEGIN C-----\n{body}-----END D-----\n-----BEGIN E-----\n*\n-----END E-----\n"
+    blocks = list(pem_blocks(f"text\n{good}{broken}-----BEGIN F-----\n{other}".encode()))
+    assert blocks == [Block("A", False, b"hello"), Block("B", True, b"hello")]

@@ -126,7 +126,9 @@ def _check_addresses(found: Found, status: Object, before: Object) -> None:
         families = [":" in address for address in given]
         if len(families) > len(set(families)):
             detail = "may specify no more than one IP for each IP family"
-            found.append(invalid(f"status.{field}", given, detail))
+            # shown as kube-apiserver holds them, hence the capitals
+            shown = [{"IP": address} for address in given]
+            found.append(invalid(f"status.{field}", shown, detail))
 
 
 def _check_users(found: Found, status: Object, spec: Object, field: str) -> None:

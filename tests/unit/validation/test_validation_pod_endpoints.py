@@ -29,8 +29,8 @@ STATUSES: Cases = [
         [
             (
                 "status.podIPs",
-                'Invalid value: ["10.0.0.1","10.0.0.2"]: may specify no more than one IP for '
-                "each IP family",
+                'Invalid value: [{"IP":"10.0.0.1"},{"IP":"10.0.0.2"}]: may specify no more than '
+                "one IP for each IP family",
             )
         ],
     ),

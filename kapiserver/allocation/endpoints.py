@@ -1,8 +1,8 @@
 """What the `kubernetes` service leads to, as Endpoints and EndpointSlices. Pure.
 
 In: (address, port) of each live node. Out: the objects as they should be. Nodes that serve on
-different ports (several on one machine) get a subset and a slice per port, because a slice has the
-same ports for all its endpoints.
+different ports (several on one machine) get a slice per port, because a slice has the same ports
+for all its endpoints; subsets are as the server stores them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from kapiserver.allocation.ranges import Address, family_of
 from kapiserver.resources.definition import Object
+from kapiserver.resources.endpoint_subsets import repack
 
 NAME, NAMESPACE = "kubernetes", "default"
 SERVICE_LABEL = "kubernetes.io/service-name"
@@ -39,10 +40,12 @@ def endpoints(places: Iterable[Place], family: str) -> Object:
         "kind": "Endpoints",
         "apiVersion": "v1",
         "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {_SKIP_MIRROR: "true"}},
-        "subsets": [
-            {"addresses": [{"ip": ip} for ip in addresses], "ports": [_port(port)]}
-            for port, addresses in _by_port(places, family).items()
-        ],
+        "subsets": repack(
+            [
+                {"addresses": [{"ip": ip} for ip in addresses], "ports": [_port(port)]}
+                for port, addresses in _by_port(places, family).items()
+            ]
+        ),
     }
 
 

@@ -29,11 +29,8 @@ def test_nodes_with_the_same_port_are_one_subset_and_one_slice() -> None:
 
 def test_a_slice_has_one_port_for_all() -> None:
     nodes = places("127.0.0.1:6445", "127.0.0.1:6443", "127.0.0.1:6444")
-    assert [s["ports"][0]["port"] for s in endpoints(nodes, "IPv4")["subsets"]] == [
-        6443,
-        6444,
-        6445,
-    ]
+    (subset,) = endpoints(nodes, "IPv4")["subsets"]
+    assert [port["port"] for port in subset["ports"]] == [6443, 6444, 6445]
     assert list(slices(nodes, ["IPv4"])) == [
         "kubernetes",
         "kubernetes-6444",

@@ -286,23 +286,25 @@ def stored_as_is(obj: Object) -> Object:
     return made
 
 
-def test_endpoints_are_stored_in_as_few_subsets_as_possible() -> None:
-    port, other = {"name": "a", "port": 80}, {"name": "b", "port": 81}
-    subsets = [
-        {"addresses": [{"ip": "10.0.0.10"}], "ports": [port]},
-        {
-            "addresses": [{"ip": "10.0.0.9"}],
-            "notReadyAddresses": [{"ip": "10.0.0.10"}],
-            "ports": [port],
-        },
-        {"addresses": [{"ip": "10.0.0.9"}], "ports": [other]},
+def test_ports_that_the_same_addresses_offer_are_stored_together() -> None:
+    a, b = ({"name": name, "port": 80, "protocol": "TCP"} for name in "ab")
+    one, two = {"ip": "10.0.0.9"}, {"ip": "10.0.0.10"}
+    both = [
+        {"addresses": [two], "ports": [a]},
+        {"addresses": [one], "ports": [a]},
+        {"addresses": [two, one], "ports": [b]},
     ]
-    made = stored("endpoints", changed(ENDPOINTS, "subsets", subsets))
-    a, b = {**port, "protocol": "TCP"}, {**other, "protocol": "TCP"}
+    made = stored("endpoints", changed(ENDPOINTS, "subsets", both))
+    assert made["subsets"] == [{"addresses": [one, two], "ports": [a, b]}]
+    some = [*both[:2], {"addresses": [one], "notReadyAddresses": [one], "ports": [b]}]
+    made = stored("endpoints", changed(ENDPOINTS, "subsets", some))
     assert made["subsets"] == [
-        {"addresses": [{"ip": "10.0.0.10"}], "ports": [a]},
-        {"addresses": [{"ip": "10.0.0.9"}], "ports": [a, b]},
+        {"addresses": [one, two], "ports": [a]},
+        {"notReadyAddresses": [one], "ports": [b]},
     ]
+    bare = [{"addresses": [two, one, two]}]
+    made = stored("endpoints", changed(ENDPOINTS, "subsets", bare))
+    assert made["subsets"] == [{"addresses": [one, two]}]
 
 
 # -- endpoint slices ----------------------------------------------------------------------------

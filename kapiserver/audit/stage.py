@@ -30,6 +30,7 @@ class AuditEvent:
     subresource: str
     name: str
     status: int
+    impersonated: UserInfo | None = None  # who the user acted as
 
 
 # Called in the request's task: a sink takes the event and returns; it must not wait.
@@ -50,7 +51,7 @@ class Audit(InstantStage):
         event = AuditEvent(
             context.audit_id.decode("latin-1"),
             time.time(),
-            context.user,
+            context.impersonator or context.user,
             info.verb,
             info.path,
             info.group,
@@ -60,6 +61,7 @@ class Audit(InstantStage):
             info.subresource,
             info.name,
             response.status,
+            context.user if context.impersonator is not None else None,
         )
         for sink in self._sinks:
             sink(event)

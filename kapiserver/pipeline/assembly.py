@@ -1,7 +1,7 @@
 """The pipeline put together: every stage that a request passes, in order, in one list.
 
-The order is fixed: authn, audit, flow control, impersonation, authz. Flow control and impersonation
-have their places between audit and authz; both are stages like the others (`pipeline.stage`).
+The order is fixed: authn, audit, flow control, impersonation, authz. Flow control has its place
+between audit and impersonation; it is a stage like the others (`pipeline.stage`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from kapiserver.api.scope import Scopes
 from kapiserver.audit.stage import Audit, Sink
 from kapiserver.authn.authenticator import Authentication, Authenticator
 from kapiserver.authz.authorizer import Authorization, Authorizer
+from kapiserver.authz.impersonation import Impersonation
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
 from kapiserver.pipeline.stage import Stage
 from kapiserver.proxying import KubeletSettings, connect_verbs
@@ -61,6 +62,7 @@ def make_dispatcher(
         *observers,
         Authentication(authenticators),
         Audit(audit_sinks),
+        Impersonation(authorizer),
         Authorization(authorizer),
     ]
     verbs = {**review_verbs(authorizer), **(virtual or {})}

@@ -27,6 +27,7 @@ class RequestContext:
         "_warned",
         "audit_id",
         "encoder",
+        "impersonator",
         "info",
         "request",
         "started",
@@ -40,6 +41,7 @@ class RequestContext:
         self.encoder = encoder  # of answers in protobuf; None: there are no such answers
         self.started = perf_counter()
         self.user = NOBODY
+        self.impersonator: UserInfo | None = None  # who asks, when `user` is somebody else
         self.audit_id = request.header(b"audit-id") or str(uuid4()).encode()
         self.warnings: list[str] = []
         self._warned = 0

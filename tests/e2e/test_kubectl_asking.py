@@ -7,6 +7,7 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from e2e_cluster import KUBECTL, until
 from e2e_kubectl import Kubectl
@@ -170,10 +171,33 @@ def test_proxy(user: Kubectl) -> None:
             assert json.load(answer)["metadata"]["name"] == "through"
 
 
+def no_credentials(user: Kubectl) -> Path:
+    """The kubeconfig without the client certificate, which would count before a token."""
+    config = json.loads(user("config", "view", "--raw", "--flatten", "-o", "json"))
+    for each in config["users"]:
+        each["user"] = {}
+    path = user.cluster.directory / "no-credentials.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
 def test_who_may_what(user: Kubectl) -> None:
     whoami = user("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
     assert whoami == "kapi-admin"
     assert user("auth", "can-i", "delete", "nodes") == "yes\n"
+    assert "*.*" in user("auth", "can-i", "--list")
+    acting = ("--as=jane", "--as-group=dev", "-o", "jsonpath={.status.userInfo.groups}")
+    assert user("auth", "whoami", *acting) == '["dev","system:authenticated"]'
+    assert user("auth", "can-i", "delete", "nodes", "--as=jane", status=1) == "no\n"
+    assert user.fails("get", "secrets", "--as=jane") == (
+        'Error from server (Forbidden): secrets is forbidden: User "jane" cannot list resource '
+        f'"secrets" in API group "" in the namespace "{user.namespace}"\n'
+    )
+    user("create", "serviceaccount", "robot")
+    token = user("create", "token", "robot").strip()
+    named = ("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    bearer = ("--token", token, "--kubeconfig", str(no_credentials(user)))
+    assert user(*named, *bearer) == f"system:serviceaccount:{user.namespace}:robot"
     for group, allowed in (("system:masters", "true"), ("strangers", "false")):
         attributes = {"namespace": user.namespace, "verb": "list", "resource": "pods"}
         review = {

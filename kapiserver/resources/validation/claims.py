@@ -6,7 +6,6 @@ from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required, unsupported
-from kapiserver.resources.schema.quantity import canonical_quantity
 from kapiserver.resources.validation.formats import Found, check_label, check_subdomain
 from kapiserver.resources.validation.internals import (
     NIL,
@@ -182,12 +181,12 @@ def _equal_specs(one: Object, other: Object) -> bool:
     if same(one, other):
         return True
     # 1Gi and 1024Mi are the same amount
-    return same(_canonical(one), _canonical(other))
+    return same(_measured(one), _measured(other))
 
 
-def _canonical(spec: Object) -> Object:
+def _measured(spec: Object) -> Object:
     resources = {
-        side: {name: canonical_quantity(str(text)) for name, text in (amounts or {}).items()}
+        side: {name: amount(text) for name, text in (amounts or {}).items()}
         for side, amounts in (spec.get("resources") or {}).items()
         if isinstance(amounts, dict)
     }

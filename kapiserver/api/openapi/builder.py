@@ -22,7 +22,7 @@ from kapiserver.resources.schema.openapi_forms import references
 from kapiserver.resources.schema.source import FORMAT
 from kapiserver.version import KUBERNETES_VERSION
 
-RENDERING = 1  # to be raised when documents look different for the same resources
+RENDERING = 2  # to be raised when documents look different for the same resources
 
 _INFO = {"title": "Kubernetes", "version": KUBERNETES_VERSION}
 _BEARER = {
@@ -63,7 +63,7 @@ class Builder:
                 yield f"apis/{group}"
                 for version in self._registry.group_versions(group):
                     yield f"apis/{group}/{version}"
-        yield "version"
+        yield from _BESIDE
 
     def fingerprint(self, key: str) -> str:
         """Changes whenever the document does, and costs less than making it."""
@@ -213,6 +213,9 @@ def _group_version(key: str) -> tuple[str, str]:
     return "", ""
 
 
+# What is served beside /api and /apis.
+_BESIDE = ("version", ".well-known/openid-configuration", "openid/v1/jwks")
+
 _FIXED: dict[str, Callable[[], ops.PathItem]] = {
     "api": lambda: ops.document_path(
         "/api/", "getCoreAPIVersions", "get available API versions", ops.API_VERSIONS, "core"
@@ -221,6 +224,27 @@ _FIXED: dict[str, Callable[[], ops.PathItem]] = {
         "/apis/", "getAPIVersions", "get available API versions", ops.API_GROUP_LIST, "apis"
     ),
     "version": lambda: ops.document_path(
-        "/version/", "getCodeVersion", "get the version of this server", ops.VERSION_INFO, "version"
+        "/version/",
+        "getCodeVersion",
+        "get the version of this server",
+        ops.VERSION_INFO,
+        "version",
+        ("application/json",),
+    ),
+    ".well-known/openid-configuration": lambda: ops.document_path(
+        "/.well-known/openid-configuration/",
+        "getServiceAccountIssuerOpenIDConfiguration",
+        "get what OpenID Connect clients need to know of the issuer of service account tokens",
+        ops.TEXT,
+        "WellKnown",
+        ("application/json",),
+    ),
+    "openid/v1/jwks": lambda: ops.document_path(
+        "/openid/v1/jwks/",
+        "getServiceAccountIssuerOpenIDKeyset",
+        "get the public keys that verify service account tokens",
+        ops.TEXT,
+        "openid",
+        ("application/jwk-set+json",),
     ),
 }

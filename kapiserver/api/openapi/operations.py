@@ -102,9 +102,16 @@ def root(group: str, version: str) -> str:
     return f"/apis/{group}/{version}" if group else f"/api/{version}"
 
 
-def document_path(path: str, name: str, description: str, answer: str, tag_name: str) -> PathItem:
+def document_path(
+    path: str,
+    name: str,
+    description: str,
+    answer: str,
+    tag_name: str,
+    produces: tuple[str, ...] = OBJECT_TYPES,
+) -> PathItem:
     """A path that only answers GET with a document (discovery, version)."""
-    operation = Operation("get", name, description, tag_name, answer=answer)
+    operation = Operation("get", name, description, tag_name, answer=answer, produces=produces)
     return PathItem(path, (), (operation,))
 
 
@@ -302,10 +309,12 @@ class ResourcePaths:
         schema = self._subresource_schema(sub)
         if schema is None:
             options = p.CONNECT.get(sub.kind, ())
-            yield PathItem(path, (*parameters, *options), tuple(self._connect(sub, "")))
-            if any(option.name == "path" for option in options):
-                below = (*parameters, p.PATH)
-                yield PathItem(f"{path}/{{path}}", below, tuple(self._connect(sub, "WithPath")))
+            where = tuple(parameter for parameter in parameters if parameter is not p.PRETTY)
+            where += options
+            yield PathItem(path, where, tuple(self._connect(sub, "")))
+            if options == p.PROXY:
+                operations = tuple(self._connect(sub, "WithPath"))
+                yield PathItem(f"{path}/{{path}}", (*where, p.PATH), operations)
             return
         text = p.TEXT.get(sub.name)
         if text is not None:
@@ -363,19 +372,21 @@ class ResourcePaths:
     def _connect(self, sub: Subresource, suffix: str) -> Iterator[Operation]:
         definition = self._definition
         gvk = (definition.group, self._version.name, sub.kind)
-        for verb, method in _METHODS.items():
-            if verb in sub.verbs:
-                what = f"{self._scoped}{definition.kind}{sub.name[:1].upper()}{sub.name[1:]}"
-                yield Operation(
-                    method,
-                    f"connect{self._prefix}{method.capitalize()}{what}{suffix}",
-                    f"connect {method.upper()} requests to {sub.name} of {definition.kind}",
-                    self._tag,
-                    "connect",
-                    gvk,
-                    answer=TEXT,
-                    produces=_ANY,
-                )
+        methods = [method for verb, method in _METHODS.items() if verb in sub.verbs]
+        if p.CONNECT.get(sub.kind) == p.PROXY:
+            methods += ["head", "options"]  # no verbs of ours, but the backend may know them
+        for method in methods:
+            what = f"{self._scoped}{definition.kind}{sub.name[:1].upper()}{sub.name[1:]}"
+            yield Operation(
+                method,
+                f"connect{self._prefix}{method.capitalize()}{what}{suffix}",
+                f"connect {method.upper()} requests to {sub.name} of {definition.kind}",
+                self._tag,
+                "connect",
+                gvk,
+                answer=TEXT,
+                produces=_ANY,
+            )
 
 
 def _article(kind: str) -> str:

@@ -151,7 +151,7 @@ DELETE_COLLECTION = (
 )
 
 _CONTAINER = Parameter("container", "string", "The container. Unset: the only one of the pod.")
-_PROXY = (Parameter("path", "string", "The path of the URL to proxy to."),)
+PROXY = (Parameter("path", "string", "The path of the URL to proxy to."),)
 _ATTACH = (
     _CONTAINER,
     Parameter("stderr", "boolean", "Send the standard error of the container."),
@@ -161,9 +161,9 @@ _ATTACH = (
 )
 # Options of subresources that have some, by the kind that they are declared with or their name.
 CONNECT: dict[str, tuple[Parameter, ...]] = {
-    "NodeProxyOptions": _PROXY,
-    "PodProxyOptions": _PROXY,
-    "ServiceProxyOptions": _PROXY,
+    "NodeProxyOptions": PROXY,
+    "PodProxyOptions": PROXY,
+    "ServiceProxyOptions": PROXY,
     "PodAttachOptions": _ATTACH,
     "PodExecOptions": (Parameter("command", "string", "The command, not in a shell."), *_ATTACH),
     "PodPortForwardOptions": (Parameter("ports", "integer", "The ports to forward."),),

@@ -189,6 +189,23 @@ def test_answers_are_of_the_type_that_comes(v2: dict[str, Any]) -> None:
     assert one["get"]["x-kubernetes-group-version-kind"]["kind"] == "Node"
 
 
+def test_proxies_pass_every_method(v2: dict[str, Any]) -> None:
+    proxy = v2["paths"]["/api/v1/nodes/{name}/proxy/{path}"]
+    methods = {"get", "post", "put", "patch", "delete", "head", "options"}
+    assert proxy.keys() - {"parameters"} == methods
+    assert proxy["head"]["operationId"] == "connectCoreV1HeadNodeProxyWithPath"
+    places = [parameter.get("$ref", "") for parameter in proxy["parameters"]]
+    assert {"#/parameters/path-path", "#/parameters/query-path"} <= set(places)
+    execute = v2["paths"]["/api/v1/namespaces/{namespace}/pods/{name}/exec"]
+    assert execute.keys() == {"get", "post", "parameters"}
+
+
+def test_documents_beside_the_api(openapi: OpenAPI, v2: dict[str, Any]) -> None:
+    for key in ("version", ".well-known/openid-configuration", "openid/v1/jwks"):
+        assert f"/{key}/" in v2["paths"]
+        assert body(ask(openapi, index(openapi)[key]))["paths"].keys() == {f"/{key}/"}
+
+
 def test_schemas_keep_upstreams_extensions(apps: dict[str, Any], v2: dict[str, Any]) -> None:
     schemas = apps["components"]["schemas"]
     deployment = schemas["io.k8s.api.apps.v1.Deployment"]

@@ -45,7 +45,11 @@ from kapiserver.resources.validation.pod_resize import check_resize
 from kapiserver.resources.validation.pod_spec import check_new_pod, check_pod
 from kapiserver.resources.validation.pod_status import check_pod_status
 from kapiserver.resources.validation.pod_update import check_ephemeral_update, check_pod_update
-from kapiserver.resources.validation.pod_warnings import pod_status_warnings, pod_warnings
+from kapiserver.resources.validation.pod_warnings import (
+    app_armor_warnings,
+    pod_status_warnings,
+    pod_warnings,
+)
 
 _EDITABLE = ("get", "patch", "update")
 _TERMINAL = ("Succeeded", "Failed")
@@ -125,14 +129,14 @@ def _warnings(pod: Object, context: WriteContext) -> Sequence[str]:
         return pod_status_warnings(pod.get("status") or {})
     if context.old is not None:
         return ()
-    warnings = pod_warnings(pod)
+    warnings = app_armor_warnings(pod)
     problems = dns1123_label(text(pod, "metadata", "name"))
     if problems:
         warnings.append(
             "metadata.name: this is used in the Pod's hostname, which can result in surprising "
             f"behavior; a DNS label is recommended: [{' '.join(problems)}]"
         )
-    return warnings
+    return warnings + pod_warnings(pod)
 
 
 def grace_period(pod: Object) -> int | None:

@@ -53,6 +53,7 @@ _VOLUMES = {
     "rbd": "deprecated in v1.28, non-functional in v1.31+",
 }
 _SECCOMP = 'non-functional in v1.27+; use the "seccompProfile" field instead'
+_APP_ARMOR = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 _NULL_SELECTOR = "a null labelSelector results in matching no pod"
 _BYTES = ("memory", "ephemeral-storage")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -68,6 +69,21 @@ def template_name_warnings(name: str) -> list[str]:
         "metadata.name: this is used in Pod names and hostnames, which can result in surprising "
         f"behavior; a DNS label is recommended: [{' '.join(problems)}]"
     ]
+
+
+def app_armor_warnings(pod: Object) -> list[str]:
+    """Of a new pod, whose annotations have become fields by now where they could."""
+    spec = pod.get("spec") or {}
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    if not any(key.startswith(APP_ARMOR) for key in annotations):
+        return []
+    warnings = []
+    for _, container in each_container(spec, ""):
+        key = APP_ARMOR + container.get("name", "")
+        own = _context(container).get("appArmorProfile")
+        if key in annotations and own in (None, app_armor_profile(annotations[key])):
+            warnings.append(f"metadata.annotations[{key}]: {_APP_ARMOR}")
+    return warnings
 
 
 def pod_warnings(pod: Object, path: str = "") -> list[str]:
@@ -142,6 +158,10 @@ def _profiles(spec: Object, annotations: Object, path: str) -> Iterator[str]:
         yield f"{path}[{SECCOMP_POD}]: {_SECCOMP}"
 
 
+def _has_app_armor(holder: Object) -> bool:
+    return _context(holder).get("appArmorProfile") is not None
+
+
 def _context(holder: Object) -> Object:
     return holder.get("securityContext") or {}
 
@@ -187,7 +207,13 @@ def _containers(spec: Object, annotations: Object, path: str) -> Iterator[str]:
     for here, container in each_container(spec, f"{dot}spec"):
         if annotations:
             where = f"{dot}metadata.annotations"
-            yield from _annotated_container(spec, container, annotations, where, is_pod=not path)
+            key = SECCOMP_CONTAINER + container.get("name", "")
+            if key in annotations and not _context(container).get("seccompProfile"):
+                yield f"{where}[{key}]: {_SECCOMP}"
+            profiled = _has_app_armor(container) or _has_app_armor(spec)
+            key = APP_ARMOR + container.get("name", "")
+            if path and key in annotations and not profiled:
+                yield f"{where}[{key}]: {_APP_ARMOR}"
         resources = container.get("resources")
         if resources:
             yield from _fractions(resources.get("limits"), f"{here}.resources.limits")
@@ -195,24 +221,6 @@ def _containers(spec: Object, annotations: Object, path: str) -> Iterator[str]:
         variables = container.get("env") or ()
         if len(variables) > 1:
             yield from _hidden(variables, f"{here}.env")
-
-
-def _annotated_container(
-    spec: Object, container: Object, annotations: Object, path: str, *, is_pod: bool
-) -> Iterator[str]:
-    context = _context(container)
-    key = SECCOMP_CONTAINER + container.get("name", "")
-    if key in annotations and not context.get("seccompProfile"):
-        yield f"{path}[{key}]: {_SECCOMP}"
-    key = APP_ARMOR + container.get("name", "")
-    if key not in annotations:
-        return
-    # of a pod, the annotation has become the field by now
-    derived = app_armor_profile(annotations[key])
-    own = context.get("appArmorProfile")
-    covered = own not in (None, derived) if is_pod else own or _context(spec).get("appArmorProfile")
-    if not covered:
-        yield f'{path}[{key}]: deprecated since v1.30; use the "appArmorProfile" field instead'
 
 
 def _hidden(variables: Any, path: str) -> Iterator[str]:

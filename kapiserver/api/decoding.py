@@ -24,6 +24,11 @@ _TYPE_META = (
 )
 
 
+# Where upstream's types of a group live, if not under the first part of its name.
+_PACKAGES = {"": "core", "events.k8s.io": "core"}
+_SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+
+
 async def read_object(call: Call, validation: str) -> Object:
     """The object in a request's body."""
     scope = call.scope
@@ -34,13 +39,13 @@ async def read_object(call: Call, validation: str) -> Object:
         document = parse_body(body, media_type, strict=validation != IGNORE, message=scope.message)
     except BodyError as error:
         raise _unrecognized(scope.kind, error.problem, body) from error
-    obj = document.value
+    obj = {} if document.value is None else document.value  # as Go reads null
     if not isinstance(obj, dict):
         problem = _TYPE_META.format(kind_name(obj))
         raise _unrecognized(
             scope.kind, f"couldn't get version/kind; json parse error: {problem}", body
         )
-    _check_type(scope, obj)
+    _check_type(call, obj, body)
     findings = scope.validator.check(obj, on_unknown="collect")
     if findings.error:
         raise _unusable(scope, findings.error)
@@ -60,24 +65,38 @@ def unknown_fields(paths: Sequence[str]) -> list[str]:
     return [f'unknown field "{path}"' for path in paths]
 
 
-def _check_type(scope: Scope, obj: Object) -> None:
+def _check_type(call: Call, obj: Object, body: bytes) -> None:
     """apiVersion and kind may be left out; what is there must be what the URL says."""
-    kind = obj.setdefault("kind", scope.kind)
-    api_version = obj.setdefault("apiVersion", scope.api_version)
+    scope = call.scope
+    if obj.get("kind") == scope.kind and obj.get("apiVersion") == scope.api_version:
+        return
+    for field, expected in (("apiVersion", scope.api_version), ("kind", scope.kind)):
+        given = obj.get(field)
+        if not isinstance(given, str | None):
+            problem = (
+                "couldn't get version/kind; json parse error: json: cannot unmarshal "
+                f"{kind_name(given)} into Go struct field .{field} of type string"
+            )
+            raise _unrecognized(scope.kind, problem, body)
+        obj[field] = given or expected
+    kind, api_version = obj["kind"], obj["apiVersion"]
     if kind == scope.kind and api_version == scope.api_version:
         return
-    if not isinstance(kind, str) or not isinstance(api_version, str):
-        wrong = kind if not isinstance(kind, str) else api_version
-        raise BadRequest(_TYPE_META.format(kind_name(wrong)))
-    if kind == scope.kind:
+    group, _, version = api_version.rpartition("/")
+    if call.services.scopes.registry.lookup_kind(group, version, kind) is None:
+        problem = (
+            f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
+        )
+    elif kind == scope.kind:
         raise BadRequest(
             f"the API version in the data ({api_version}) does not match the expected API "
             f"version ({scope.api_version})"
         )
-    version = api_version.rpartition("/")[2]
+    else:
+        package = _PACKAGES.get(scope.group) or scope.group.partition(".")[0]
+        problem = f"converting ({version}.{kind}) to ({package}.{scope.kind}): unknown conversion"
     raise BadRequest(
-        f'{kind} in version "{version}" cannot be handled as a {scope.kind}: '
-        f"converting ({version}.{kind}) to ({scope.version.name}.{scope.kind}): unknown conversion"
+        f'{kind} in version "{version}" cannot be handled as a {scope.kind}: {problem}'
     )
 
 

@@ -110,13 +110,15 @@ MISTAKES: list[tuple[dict[str, Any], int, str, str]] = [
         400,
         "BadRequest",
         'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to '
-        "(v1.ConfigMap): unknown conversion",
+        "(core.ConfigMap): unknown conversion",
     ),
     (
         {"apiVersion": "v2", "metadata": {"name": "a"}},
         400,
         "BadRequest",
-        "the API version in the data (v2) does not match the expected API version (v1)",
+        'ConfigMap in version "v2" cannot be handled as a ConfigMap: no kind "ConfigMap" is '
+        'registered for version "v2" in scheme '
+        '"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"',
     ),
 ]
 

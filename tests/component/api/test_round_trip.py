@@ -328,3 +328,37 @@ async def test_operations_of_a_json_patch_are_read_strictly(api: Api) -> None:
     ):
         refused = await api.patch(f"{MAPS}/a", b'{"data":', kind)
         assert (refused.status, refused.json["message"]) == (400, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (
+            b'{"apiVersion":1}',
+            "the object provided is unrecognized (must be of type ConfigMap): couldn't get "
+            "version/kind; json parse error: json: cannot unmarshal number into Go struct field "
+            '.apiVersion of type string ({"apiVersion":1})',
+        ),
+        (
+            b'{"kind":"Pod","apiVersion":"v1"}',
+            'Pod in version "v1" cannot be handled as a ConfigMap: converting (v1.Pod) to '
+            "(core.ConfigMap): unknown conversion",
+        ),
+        (
+            b'{"kind":"ConfigMap","apiVersion":"v2"}',
+            'ConfigMap in version "v2" cannot be handled as a ConfigMap: no kind "ConfigMap" is '
+            'registered for version "v2" in scheme '
+            '"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"',
+        ),
+    ],
+)
+async def test_the_type_must_be_that_of_the_url(api: Api, body: bytes, problem: str) -> None:
+    refused = await api.post(MAPS, body)
+    assert (refused.status, refused.json["message"]) == (400, problem)
+
+
+async def test_null_is_an_empty_object(api: Api) -> None:
+    for body in (b"null", b'{"kind":null,"apiVersion":"","metadata":null}'):
+        refused = await api.post(MAPS, body)
+        assert refused.status == 422
+        assert "metadata.name: Required value" in refused.json["message"]

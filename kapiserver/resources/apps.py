@@ -56,6 +56,7 @@ from kapiserver.resources.validation.statuses import (
 from kapiserver.resources.workloads import (
     default_template,
     drop_disabled_fields,
+    stateful_warnings,
     template_warnings,
 )
 
@@ -226,12 +227,14 @@ def _stateful_spec_stays(obj: Object, context: WriteContext) -> Sequence[Cause]:
 def _validate_revision(obj: Object, context: WriteContext) -> Sequence[Cause]:
     found: list[Cause] = []
     data, revision = obj.get("data"), obj.get("revision")
+    if isinstance(revision, int) and revision < 0:
+        found.append(invalid("revision", revision, NON_NEGATIVE))
+    if context.old is not None:
+        return found
     if data is None:
         found.append(required("data", "data is mandatory"))
     elif not isinstance(data, dict):
         found.append(required("data", "data must be a valid JSON object"))
-    if isinstance(revision, int) and revision < 0:
-        found.append(invalid("revision", revision, NON_NEGATIVE))
     return found
 
 
@@ -371,7 +374,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate=_validate_stateful_set,
             validate_update=_stateful_spec_stays,
             complete=True,
-            warnings=template_warnings("spec", "template", names_pods=False),
+            warnings=stateful_warnings,
         ),
         columns=(
             NAME,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from kapiserver.resources.definition import Object, Warn, WriteContext
 from kapiserver.resources.pod_defaults import default_pod_spec
 from kapiserver.resources.pod_features import drop_disabled
+from kapiserver.resources.printing import items, number
+from kapiserver.resources.validation.claims import claim_spec_warnings
 from kapiserver.resources.validation.pod_warnings import pod_warnings, template_name_warnings
 
 
@@ -44,6 +46,24 @@ def template_warnings(*path: str, names_pods: bool = True) -> Warn:
         ]
 
     return warn
+
+
+_stateful_template_warnings = template_warnings("spec", "template", names_pods=False)
+
+
+def stateful_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    if context.subresource:
+        return ()
+    warnings = list(_stateful_template_warnings(obj, context))
+    for position, claim in enumerate(items(obj, "spec", "volumeClaimTemplates")):
+        here = f"spec.volumeClaimTemplates[{position}]"
+        warnings += claim_spec_warnings(claim.get("spec") or {}, here)
+    if number(obj, "spec", "revisionHistoryLimit") < 0:
+        warnings.append(
+            "spec.revisionHistoryLimit: a negative value retains all historical revisions; a "
+            "value >= 0 is recommended"
+        )
+    return warnings
 
 
 def _at(obj: Object, path: Sequence[str]) -> Object:

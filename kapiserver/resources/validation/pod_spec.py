@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from kapiserver.resources.definition import Object
@@ -102,11 +101,9 @@ def check_template(
     found: Found,
     template: Object,
     path: str,
-    claims: Iterable[Object] = (),
     old: Object | None = None,
 ) -> None:
-    """A pod template; `claims` are the claim templates whose volumes it may mount as well, `old`
-    the template that it replaces."""
+    """A pod template; `old` is the one that it replaces."""
     metadata = template.get("metadata") or {}
     spec = template.get("spec") or {}
     annotations = metadata.get("annotations")
@@ -116,7 +113,7 @@ def check_template(
         before = ((old or {}).get("metadata") or {}).get("annotations")
         check_pod_annotations(found, annotations, spec, f"{path}.annotations", before)
     lenient = tolerance_for((old or {}).get("spec"))
-    check_pod_spec(found, spec, f"{path}.spec", is_pod=False, claims=claims, tolerance=lenient)
+    check_pod_spec(found, spec, f"{path}.spec", is_pod=False, tolerance=lenient)
     check_annotated_fields(found, annotations, spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         detail = "ephemeral containers not allowed in pod template"
@@ -131,7 +128,6 @@ def check_pod_spec(
     is_pod: bool,
     pod_name: str = "",
     is_mirror: bool = False,
-    claims: Iterable[Object] = (),
     tolerance: Tolerance = STRICT,
 ) -> None:
     get = spec.get
@@ -143,9 +139,6 @@ def check_pod_spec(
         volumes = check_volumes(
             found, entries, f"{path}.volumes", pod_name=pod_name, tolerance=tolerance
         )
-    for claim in claims:
-        name = (claim.get("metadata") or {}).get("name", "")
-        volumes[name] = {"name": name, "persistentVolumeClaim": {"claimName": name}}
     resource_claims = get("resourceClaims") or ()
     if resource_claims and is_mirror:
         found.append(forbidden("", "static pods do not support resource claims"))

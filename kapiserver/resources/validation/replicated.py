@@ -89,36 +89,48 @@ def check_stateful_set(found: Found, spec: Object, old: Object | None) -> None:
         if value not in ("Retain", "Delete"):
             here = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
             found.append(unsupported(here, value, ("Retain", "Delete")))
-    fields = ("replicas", "minReadySeconds", "revisionHistoryLimit")
-    check_non_negative(found, spec, "spec", *fields)
+    for position, claim in enumerate(spec.get("volumeClaimTemplates") or () if old is None else ()):
+        # metadata of a whole claim: more than labels is allowed there
+        here = f"spec.volumeClaimTemplates[{position}]"
+        check_claim_template(found, {**claim, "metadata": {}}, here)
+    check_non_negative(found, spec, "spec", "replicas", "minReadySeconds")
     if ordinals := spec.get("ordinals"):
         check_non_negative(found, ordinals, "spec.ordinals", "start")
     if old is None and (name := spec.get("serviceName")):
         found += [invalid("spec.serviceName", name, why) for why in dns1123_label(name)]
-    claims = spec.get("volumeClaimTemplates") or ()
     before = (old or {}).get("template")
-    _check_selected(found, _anonymous(spec), "statefulset", "StatefulSet", claims, before)
-    for position, claim in enumerate(claims if old is None else ()):
-        _check_claim(found, claim, f"spec.volumeClaimTemplates[{position}]")
+    given = _with_claims(spec)
+    problems: Found = []
+    check_template(problems, given["template"], "spec.template", before)
+    if problems and old is not None and old is not spec and _is_wrong(old):
+        problems = []
+    _check_selected(found, given, "statefulset", "StatefulSet", before, problems)
 
 
-def _anonymous(spec: Object) -> Object:
-    """The spec with a template that names no pod: the controller sets those names itself."""
+def _is_wrong(spec: Object) -> bool:
+    """Templates of stateful sets were not looked at once: sets that are wrong may stay so."""
+    problems: Found = []
+    check_stateful_set(problems, spec, spec)
+    return bool(problems)
+
+
+def _with_claims(spec: Object) -> Object:
+    """The spec with the template as the controller uses it: it names the pods, and makes volumes
+    of the claims."""
     template = spec.get("template") or {}
-    pod = {
-        key: value
-        for key, value in (template.get("spec") or {}).items()
-        if key not in ("hostname", "subdomain")
-    }
+    pod = dict(template.get("spec") or {})
+    for field in ("hostname", "subdomain"):
+        pod.pop(field, None)
+    names = [
+        (claim.get("metadata") or {}).get("name", "")
+        for claim in spec.get("volumeClaimTemplates") or ()
+    ]
+    if names:
+        pod["volumes"] = [
+            *({"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names),
+            *(each for each in pod.get("volumes") or () if each.get("name", "") not in names),
+        ]
     return {**spec, "template": {**template, "spec": pod}}
-
-
-def _check_claim(found: Found, claim: Object, path: str) -> None:
-    name = (claim.get("metadata") or {}).get("name", "")
-    if name:
-        found += [invalid(f"{path}.metadata.name", name, why) for why in dns1123_label(name)]
-    # metadata of a whole claim: more than labels is allowed there
-    check_claim_template(found, {**claim, "metadata": {}}, path)
 
 
 def check_controller(found: Found, spec: Object, old: Object | None) -> None:
@@ -153,10 +165,11 @@ def _check_selected(
     spec: Object,
     shown: str,
     owner: str,
-    claims: Any = (),
     old: Object | None = None,
+    known: Found | None = None,
 ) -> None:
-    """spec.selector is there, is not empty, and selects spec.template."""
+    """spec.selector is there, is not empty, and selects spec.template. `known` is what is wrong
+    with the template, when that was looked at before."""
     selector, template = spec.get("selector"), spec.get("template") or {}
     if selector is None:
         found.append(required("spec.selector"))
@@ -166,7 +179,7 @@ def _check_selected(
             detail = f"empty selector is invalid for {shown}"
             found.append(invalid("spec.selector", selector, detail))
     _check_match(found, selector, template)
-    _check_long_running(found, template, "spec.template", owner, claims, old)
+    _check_long_running(found, template, "spec.template", owner, old, known)
 
 
 def _check_long_running(
@@ -174,14 +187,14 @@ def _check_long_running(
     template: Object,
     path: str,
     owner: str,
-    claims: Any = (),
     old: Object | None = None,
+    known: Found | None = None,
 ) -> None:
     """Pods that are replaced when they end: they restart always and have no deadline."""
-    problems: Found = []
-    check_template(problems, template, path, claims, old)
-    if not problems or owner != "StatefulSet" or not _was_wrong(old, path, claims):
-        found += problems
+    if known is None:
+        check_template(found, template, path, old)
+    else:
+        found += known
     spec = template.get("spec") or {}
     policy = spec.get("restartPolicy", "")
     if policy != "Always":
@@ -189,15 +202,6 @@ def _check_long_running(
     if spec.get("activeDeadlineSeconds") is not None:
         detail = f"activeDeadlineSeconds in {owner} is not Supported"
         found.append(forbidden(f"{path}.spec.activeDeadlineSeconds", detail))
-
-
-def _was_wrong(old: Object | None, path: str, claims: Any) -> bool:
-    """Templates of stateful sets were not looked at once: what was wrong may stay so."""
-    if old is None:
-        return False
-    problems: Found = []
-    check_template(problems, old, path, claims, old)
-    return bool(problems)
 
 
 def _bad_strategy(path: str, kind: str, rolling: Any, choices: tuple[str, ...]) -> Any:

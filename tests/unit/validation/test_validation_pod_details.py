@@ -362,3 +362,26 @@ def test_the_data_of_a_revision_is_an_object() -> None:
     assert refused("controllerrevisions.apps", wrong) == [
         ("data", "Required value: data must be a valid JSON object")
     ]
+
+
+def test_claims_of_a_stateful_set_are_volumes_of_its_template() -> None:
+    claim = {
+        "metadata": {"name": "Bad"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1"}}},
+    }
+    given = changed(DEPLOYMENT, "spec.volumeClaimTemplates", [claim])
+    assert [field for field, _ in refused("statefulsets.apps", given)] == [
+        "spec.template.spec.volumes[0].name"
+    ]
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    given = changed(given, "spec.volumeClaimTemplates.0.metadata.name", "data")
+    mounted = changed(given, "spec.template.spec.containers.0.volumeMounts", mounts)
+    assert refused("statefulsets.apps", mounted) == []
+
+
+def test_a_stateful_set_may_keep_all_its_history() -> None:
+    given = changed(DEPLOYMENT, "spec.revisionHistoryLimit", -1)
+    assert warned("statefulsets.apps", given) == [
+        "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value "
+        ">= 0 is recommended"
+    ]

@@ -66,6 +66,7 @@ _HISTORY = 10
 _TEMPLATE = pod_template_columns("spec", "template", "spec")
 _SELECTOR_STAYS = unchanging("spec.selector")
 _WARNINGS = template_warnings("spec", "template")
+_DAEMON_WARNINGS = template_warnings("spec", "template", only_template=True)
 _CREATE = in_order(drop_status, drop_disabled_fields)
 _UPDATE = in_order(drop_disabled_fields, split_status)
 
@@ -288,7 +289,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate=_validate_daemon_set,
             validate_update=_SELECTOR_STAYS,
             complete=True,
-            warnings=_WARNINGS,
+            warnings=_DAEMON_WARNINGS,
         ),
         columns=(
             NAME,

@@ -29,16 +29,19 @@ def drop_disabled_fields(obj: Object, context: WriteContext) -> None:
     drop_from_template(obj.get("spec") or {}, (context.old or {}).get("spec") or {})
 
 
-def template_warnings(*path: str, names_pods: bool = True) -> Warn:
-    """Warnings about the template at `path`, when it is new or has changed."""
+def template_warnings(*path: str, names_pods: bool = True, only_template: bool = False) -> Warn:
+    """Warnings about the template at `path`, when the object is new or its generation is; with
+    `only_template`, when the template has changed."""
     shown = ".".join(path)
 
     def warn(obj: Object, context: WriteContext) -> Sequence[str]:
         template = _at(obj, path)
         if context.old is not None:
-            if context.subresource or template == _at(context.old, path):
-                return ()
-            return pod_warnings(template, shown)
+            if only_template:
+                changed = template != _at(context.old, path)
+            else:
+                changed = _generation(obj) != _generation(context.old)
+            return pod_warnings(template, shown) if changed and not context.subresource else ()
         name = (obj.get("metadata") or {}).get("name", "")
         return [
             *(template_name_warnings(name) if names_pods and name else ()),
@@ -64,6 +67,10 @@ def stateful_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
             "value >= 0 is recommended"
         )
     return warnings
+
+
+def _generation(obj: Object) -> int:
+    return number(obj, "metadata", "generation")
 
 
 def _at(obj: Object, path: Sequence[str]) -> Object:

@@ -32,7 +32,7 @@ from kapiserver.cluster.admin import Admin, remove_unfinished_backups
 from kapiserver.cluster.announce import announce
 from kapiserver.cluster.joining import JoinDesk, promote_learners
 from kapiserver.config import ServerConfig
-from kapiserver.controllers.bootstrap import NAMESPACES, ensure_namespaces
+from kapiserver.controllers.bootstrap import NAMESPACES, ensure_objects
 from kapiserver.controllers.garbage_collector import GarbageCollector
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
@@ -211,7 +211,7 @@ class Node:
     async def _become_ready(self, url: str, task_status: trio.TaskStatus[str]) -> None:
         """Wait for a leader, make what every cluster has, then start the controllers."""
         await self._until_current()
-        await ensure_namespaces(self.services)
+        await ensure_objects(self.services)
         accounts = ServiceAccountController(self.services)
         await accounts.ensure(NAMESPACES)
         await ensure_default(self.services, self._allocation.networks)

@@ -23,7 +23,7 @@ from kapiserver.api.scope import Scopes
 from kapiserver.authn.bearer import BearerTokens
 from kapiserver.authn.tokens import StaticTokens, read_tokens
 from kapiserver.authz.authorizer import AuthorizerChain, default_authorizers
-from kapiserver.controllers.bootstrap import ensure_namespaces
+from kapiserver.controllers.bootstrap import ensure_objects
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
 from kapiserver.request import Connection, Request
@@ -178,7 +178,7 @@ async def running(
             for node in made:
                 node.services.scopes.open_all()
                 nursery.start_soon(node.storage.run)
-                await ensure_namespaces(node.services)
+                await ensure_objects(node.services)
                 await ensure_default(node.services, node.allocation.networks)
             yield made
             nursery.cancel_scope.cancel()

@@ -16,7 +16,7 @@ from kapiserver.api.health import Health
 from kapiserver.api.scope import Scopes
 from kapiserver.authz.authorizer import AuthorizerChain, default_authorizers
 from kapiserver.config import ServerConfig, make_config
-from kapiserver.controllers.bootstrap import ensure_namespaces
+from kapiserver.controllers.bootstrap import ensure_objects
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
@@ -267,6 +267,6 @@ async def running(directory: Path) -> AsyncIterator[Api]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storage.run)
             nursery.start_soon(while_leading, backend, controller)
-            await ensure_namespaces(services)
+            await ensure_objects(services)
             yield Api(dispatcher, services, nursery)
             nursery.cancel_scope.cancel()

@@ -367,3 +367,11 @@ async def test_all_that_is_wrong_with_a_secret_is_said_at_once(api: Api) -> None
         "data[tls.crt]",
         "data[tls.key]",
     ]
+
+
+async def test_the_systems_own_priority_classes_are_there_from_the_start(api: Api) -> None:
+    classes = (await api.get("/apis/scheduling.k8s.io/v1/priorityclasses")).json["items"]
+    assert {item["metadata"]["name"]: item["value"] for item in classes} == {
+        "system-cluster-critical": 2_000_000_000,
+        "system-node-critical": 2_000_001_000,
+    }

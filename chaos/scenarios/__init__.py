@@ -23,6 +23,7 @@ class Scenario:
 
 _ALL: tuple[FaultFunction, ...] = (
     process.kill,
+    process.kill_leader,
     process.restart,
     process.pause,
     process.leave_behind,

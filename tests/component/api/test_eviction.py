@@ -183,3 +183,17 @@ async def test_the_name_and_the_namespace_have_to_fit(api: Api) -> None:
         "name in URL does not match name in Eviction object",
     )
     assert (await api.post(f"{PODS}/none/eviction", eviction("none"))).status == 404
+
+
+async def test_a_namespace_that_is_going_away_takes_no_evictions(api: Api) -> None:
+    """kubectl drain knows the cause, and waits for the namespace."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}
+    assert (await api.post("/api/v1/namespaces", namespace)).status == 201
+    held = pod("p")
+    held["metadata"]["finalizers"] = ["example.com/held"]
+    pods = "/api/v1/namespaces/x/pods"
+    assert (await api.post(pods, held)).status == 201
+    await api.delete("/api/v1/namespaces/x")
+    refused = await api.post(f"{pods}/p/eviction", eviction())
+    assert refused.status == 403
+    assert refused.json["details"]["causes"][0]["reason"] == "NamespaceTerminating"

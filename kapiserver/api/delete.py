@@ -33,6 +33,13 @@ async def delete(call: Call) -> Response:
 
 async def read_delete_options(call: Call) -> DeleteOptions:
     """From the body if there is one, else from the query."""
+    options = await _sent_options(call)
+    if options.propagation_policy is None and options.orphan_dependents is None:
+        call.context.warn(call.scope.definition.propagation_warning)
+    return options
+
+
+async def _sent_options(call: Call) -> DeleteOptions:
     request = call.context.request
     body = await request.body(BODY_LIMIT)
     if not body:

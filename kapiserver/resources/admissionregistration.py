@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import (
+    ALL_METADATA,
     Column,
     Object,
     Prepare,
@@ -252,6 +253,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=with_status(
             defaults=_policy_defaults,
             update=split_status_and_metadata,
+            status_keeps=ALL_METADATA,
             validate=_validate_policy,
             warnings=_static_warnings,
             unconditional_update=False,

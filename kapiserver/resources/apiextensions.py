@@ -7,7 +7,7 @@ from typing import Any
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
-from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import shown
 from kapiserver.resources.printing import PLAIN, dig, items, text
 from kapiserver.resources.strategies import set_default, split_status, with_status
@@ -98,6 +98,7 @@ _STRATEGY = with_status(
     defaults=_defaults,
     create=_prepare_for_create,
     update=_prepare_for_update,
+    status_keeps=ALL_METADATA,
     validate=_validate,
     warnings=_warnings,
     unconditional_update=False,

@@ -315,6 +315,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         categories=("all",),
         subresources=(SCALE, STATUS),
         strategy=with_status(
+            status_keeps=("labels",),
             defaults=_deployment_defaults,
             create=_CREATE,
             update=_deployment_update,

@@ -293,6 +293,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "Job",
         "jobs",
         default_propagation="Orphan",
+        propagation_warning=(
+            "child pods are preserved by default when jobs are deleted; set "
+            "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to "
+            "suppress this warning"
+        ),
         categories=("all",),
         subresources=(STATUS,),
         strategy=with_status(

@@ -199,6 +199,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             complete_rules=True,
             graceful_deletion_seconds=grace_period,
             bumps_generation=True,
+            status_keeps=("deletionTimestamp", "ownerReferences"),
         ),
         columns=COLUMNS,
         row_conditions=row_conditions,

@@ -81,6 +81,7 @@ class Group:
         storage_plural: str | None = None,
         returns_deleted: bool = False,
         default_propagation: str = "Background",
+        propagation_warning: str = "",
         virtual: bool = False,
     ) -> ResourceDefinition:
         """One resource. Without `versions` it has v1 alone."""
@@ -108,6 +109,7 @@ class Group:
             storage_plural=storage_plural,
             returns_deleted=returns_deleted,
             default_propagation=default_propagation,
+            propagation_warning=propagation_warning,
             virtual=virtual,
         )
 

@@ -41,6 +41,9 @@ class WriteContext:
     old: Object | None = None
 
 
+# For `Strategy.status_keeps`: nothing of metadata can be written through /status.
+ALL_METADATA = ("*",)
+
 # A hook changes the object in place (prepare, defaults) or returns findings (validate, warnings).
 Prepare = Callable[[Object, WriteContext], None]
 Validate = Callable[[Object, WriteContext], Sequence[Cause]]
@@ -112,6 +115,8 @@ class Strategy:
     bumps_generation: bool = False  # spec changes increment metadata.generation
     # metadata fields whose changes count as well
     generation_metadata: tuple[str, ...] = ()
+    # fields of metadata that /status leaves as they are, so that nobody owns them through it
+    status_keeps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,8 @@ class ResourceDefinition:
     # what becomes of dependents when a DELETE does not say: Background, Orphan, or "" for kinds
     # that are never owners, to which policies mean nothing
     default_propagation: str = "Background"
+    # told to who does not say, where that default may surprise
+    propagation_warning: str = ""
     # resources that are computed and not stored (tokenreviews, componentstatuses): verbs only
     virtual: bool = False
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group, text_at
-from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import shown, too_many
 from kapiserver.resources.printing import PLAIN, column, dig, items, table, text, value_at
 from kapiserver.resources.strategies import (
@@ -246,6 +246,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=with_status(
             defaults=_taint_rule_defaults,
             update=in_order(_renew_taint, split_status_and_metadata),
+            status_keeps=ALL_METADATA,
             validate=_validate_taint_rule,
             unconditional_update=False,
             complete=True,
@@ -261,6 +262,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_claim_defaults,
             create=in_order(drop_status, _drop_claim_fields),
             update=in_order(_drop_claim_fields, split_status_and_metadata, _drop_deallocated),
+            status_keeps=ALL_METADATA,
             validate=_validate_claim,
             generation=False,
             complete=True,

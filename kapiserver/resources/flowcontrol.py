@@ -7,7 +7,7 @@ from typing import Any
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
-from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.printing import (
     AGE,
     NAME,
@@ -106,7 +106,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "flowschemas",
         namespaced=False,
         subresources=(STATUS,),
-        strategy=with_status(defaults=_flow_defaults, validate=_validate_flow, complete=True),
+        strategy=with_status(
+            defaults=_flow_defaults,
+            validate=_validate_flow,
+            complete=True,
+            status_keeps=ALL_METADATA,
+        ),
         columns=(
             NAME,
             column(
@@ -133,7 +138,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "prioritylevelconfigurations",
         namespaced=False,
         subresources=(STATUS,),
-        strategy=with_status(defaults=_level_defaults, validate=_validate_level, complete=True),
+        strategy=with_status(
+            defaults=_level_defaults,
+            validate=_validate_level,
+            complete=True,
+            status_keeps=ALL_METADATA,
+        ),
         columns=table(
             column("Type", value_at("spec", "type"), "Limited or Exempt."),
             column(

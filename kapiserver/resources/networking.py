@@ -8,7 +8,7 @@ from typing import Any
 from kapiserver.errors import Cause
 from kapiserver.resources.core_services import ingress_points
 from kapiserver.resources.declare import STATUS, Group
-from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import immutable, invalid, required
 from kapiserver.resources.printing import (
     NONE,
@@ -291,6 +291,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=with_status(
             complete=True,
             update=split_status_and_metadata,
+            status_keeps=ALL_METADATA,
             validate=_validate_ranges,
             generation=False,
         ),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.core_storage import default_sources
 from kapiserver.resources.declare import STATUS, Group
-from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import immutable
 from kapiserver.resources.printing import (
     AGE,
@@ -291,6 +291,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=with_status(
             defaults=_attachment_defaults,
             update=split_status_and_metadata,
+            status_keeps=ALL_METADATA,
             validate=_validate_attachment,
             complete=True,
             unconditional_update=False,

@@ -138,6 +138,7 @@ class Rules(TypedDict, total=False):
     create_on_update: bool
     unconditional_update: bool
     generation_metadata: tuple[str, ...]
+    status_keeps: tuple[str, ...]
 
 
 def with_status(
@@ -172,6 +173,7 @@ def without_status(
         allow_unconditional_update=rules.get("unconditional_update", True),
         bumps_generation=generation,
         generation_metadata=rules.get("generation_metadata", ()),
+        status_keeps=rules.get("status_keeps", ()),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import (
     duplicate,
@@ -22,6 +23,7 @@ from kapiserver.resources.validation.formats import (
     check_non_negative,
 )
 from kapiserver.resources.validation.indexes import total_indexes
+from kapiserver.resources.validation.internals import NIL
 from kapiserver.resources.validation.labels import check_qualified, check_selector, selects
 from kapiserver.resources.validation.pod_spec import check_template
 from kapiserver.resources.validation.same import same
@@ -317,16 +319,21 @@ def check_job_update(found: Found, job: Object, old: Object) -> None:
     completions = spec.get("completions")
     if not same(completions, before.get("completions")):
         if spec.get("completionMode") != "Indexed":
-            found.append(immutable("spec.completions", completions))
+            found.append(_stays("completions", completions))
         elif completions is not None and completions != spec.get("parallelism"):
             detail = "can only be modified in tandem with spec.parallelism"
             found.append(invalid("spec.completions", completions, detail))
     if not same(spec.get("selector"), before.get("selector")):
-        found.append(immutable("spec.selector", spec.get("selector")))
+        found.append(_stays("selector", spec.get("selector")))
     _check_template_stays(found, spec, before, old)
     for field in _STAYS:
         if not same(spec.get(field), before.get(field)):
-            found.append(immutable(f"spec.{field}", spec.get(field)))
+            found.append(_stays(field, spec.get(field)))
+
+
+def _stays(field: str, value: Any) -> Cause:
+    """`value`: what upstream has a pointer for."""
+    return immutable(f"spec.{field}", NIL if value is None else value)
 
 
 def _check_template_stays(found: Found, spec: Object, before: Object, old: Object) -> None:

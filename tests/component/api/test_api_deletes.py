@@ -212,3 +212,20 @@ async def test_a_terminating_namespace_waits_for_finalizers_and_says_so(api: Api
     assert "example.com/hold" in told["NamespaceFinalizersRemaining"]["message"]
     await api.patch("/api/v1/namespaces/x/configmaps/a", {"metadata": {"finalizers": None}})
     await watch.until(deleted)
+
+
+async def test_who_deletes_a_job_without_a_word_about_its_pods_is_warned(api: Api) -> None:
+    jobs = "/apis/batch/v1/namespaces/default/jobs"
+    template = {
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox"}]}
+    }
+    for name in ("silent", "told"):
+        job = {"metadata": {"name": name}, "spec": {"template": template}}
+        assert (await api.post(jobs, job)).status == 201
+    silent = await api.delete(f"{jobs}/silent")
+    assert silent.warnings == [
+        '299 - "child pods are preserved by default when jobs are deleted; set '
+        "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
+        'this warning"'
+    ]
+    assert not (await api.delete(f"{jobs}/told?propagationPolicy=Background")).warnings

@@ -9,7 +9,15 @@ from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import shown
-from kapiserver.resources.printing import PLAIN, dig, items, text
+from kapiserver.resources.printing import (
+    CREATED_AT,
+    NAME,
+    column,
+    dig,
+    items,
+    text,
+    value_at,
+)
 from kapiserver.resources.strategies import set_default, split_status, with_status
 from kapiserver.resources.validation.crd_formats import is_known
 from kapiserver.resources.validation.crd_spec import (
@@ -94,6 +102,11 @@ def _warnings(obj: Object, context: WriteContext) -> Sequence[str]:
     ]
 
 
+def _version_names(obj: Object, now: float) -> str:
+    """All of them, as kube-apiserver prints them, whatever it says of the column."""
+    return ",".join(sorted(text(version, "name") for version in items(obj, "spec", "versions")))
+
+
 _STRATEGY = with_status(
     defaults=_defaults,
     create=_prepare_for_create,
@@ -114,6 +127,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         categories=("api-extensions",),
         subresources=(STATUS,),
         strategy=_STRATEGY,
-        columns=PLAIN,
+        columns=(
+            NAME,
+            column("Group", value_at("spec", "group"), "API group"),
+            column("Scope", value_at("spec", "scope"), "Cluster/Namespaced"),
+            column("Versions", _version_names, "Served versions"),
+            CREATED_AT,
+        ),
     ),
 )

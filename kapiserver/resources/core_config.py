@@ -113,8 +113,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(
             Subresource("token", ("create",), "TokenRequest", "authentication.k8s.io", "v1"),
         ),
-        columns=table(
-            column("Secrets", count_at("secrets"), "Number of secrets that pods may mount.")
-        ),
+        columns=table(),
     ),
 )

@@ -59,6 +59,12 @@ def _address(kind: str) -> Cell:
     return cell
 
 
+def _kernel(obj: Object, now: float) -> str:
+    version = text(obj, "status", "nodeInfo", "kernelVersion", absent=UNKNOWN)
+    architecture = text(obj, "status", "nodeInfo", "architecture")
+    return f"{version} ({architecture})" if architecture else version
+
+
 def _defaults(obj: Object, context: WriteContext) -> None:
     """What a kubelet may omit: allocatable follows capacity, one pod range is both fields."""
     status = obj.get("status")
@@ -154,7 +160,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             ),
             column(
                 "Kernel-Version",
-                value_at("status", "nodeInfo", "kernelVersion", absent=UNKNOWN),
+                _kernel,
                 "Kernel that the node reports.",
                 wide=True,
             ),

@@ -10,7 +10,7 @@ from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group, text_at
 from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import shown, too_many
-from kapiserver.resources.printing import PLAIN, column, dig, items, table, text, value_at
+from kapiserver.resources.printing import column, dig, items, since, table, text, value_at
 from kapiserver.resources.strategies import (
     drop_status,
     in_order,
@@ -229,6 +229,11 @@ def _state(claim: Object, now: float) -> str:
     return ",".join(states)
 
 
+def _taint_age(rule: Object, now: float) -> str:
+    added = dig(rule, "spec", "taint", "timeAdded")
+    return since(added, now) if added else ""
+
+
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     RESOURCE.resource(
         "DeviceClass",
@@ -251,7 +256,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             unconditional_update=False,
             complete=True,
         ),
-        columns=PLAIN,
+        columns=table(
+            column("Key", value_at("spec", "taint", "key"), "The key of the taint."),
+            column("Value", value_at("spec", "taint", "value"), "The value of the taint."),
+            column("Effect", value_at("spec", "taint", "effect"), "What the taint does."),
+            column("TimeAdded", _taint_age, "Time since the taint was added."),
+        ),
     ),
     RESOURCE.resource(
         "ResourceClaim",

@@ -11,11 +11,14 @@ from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import immutable, invalid, required
 from kapiserver.resources.printing import (
+    AGE,
+    NAME,
     NONE,
     column,
     comma_list,
     dig,
     items,
+    marked_name,
     selector_at,
     table,
     text,
@@ -44,6 +47,7 @@ NETWORKING = Group("networking.k8s.io", "io.k8s.api.networking")
 
 _SHOWN_HOSTS = 3
 _CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+_DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 _MAX_RANGES = 2
 _PARENT = ("Group", "Resource", "Namespace", "Name")
 
@@ -254,9 +258,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate_update=unchanging("spec.controller"),
             generation=True,
         ),
-        columns=table(
+        columns=(
+            marked_name(_DEFAULT_CLASS),
             column("Controller", value_at("spec", "controller"), "Who serves this class."),
             column("Parameters", _parameters, "An object with further settings."),
+            AGE,
         ),
     ),
     NETWORKING.resource(
@@ -281,7 +287,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("ip",),
         name_rule=canonical_ip_problems,
         strategy=without_status(complete=True, validate=_validate_address),
-        columns=table(column("ParentRef", _parent, "The object that the address belongs to.")),
+        columns=(NAME, column("ParentRef", _parent, "The object that the address belongs to.")),
     ),
     NETWORKING.resource(
         "ServiceCIDR",

@@ -214,6 +214,18 @@ def column(
 
 NAME = column("Name", name, "Name of the object, unique within its scope.", format="name")
 AGE = column("Age", age, "Time since the object was created.")
+
+
+def marked_name(annotation: str) -> Column:
+    """The name, marked when an annotation makes the class the default one."""
+
+    def cell(obj: Object, now: float) -> str:
+        marks = dig(obj, "metadata", "annotations") or {}
+        return f"{name(obj, now)} (default)" if marks.get(annotation) == "true" else name(obj, now)
+
+    return column("Name", cell, NAME.description, format="name")
+
+
 CREATED_AT = column("Created At", created_at, "When the object was created.", type="date")
 
 # What a kind without a table of its own prints.

@@ -70,7 +70,7 @@ def test_a_row_of_an_object_without_fields_has_all_cells(definition: Any) -> Non
         ("namespaces", "Name Status Age"),
         ("configmaps", "Name Data Age"),
         ("secrets", "Name Type Data Age"),
-        ("serviceaccounts", "Name Secrets Age"),
+        ("serviceaccounts", "Name Age"),
         ("events", "Last_Seen Type Reason Object Message"),
         (
             "persistentvolumes",
@@ -84,7 +84,10 @@ def test_a_row_of_an_object_without_fields_has_all_cells(definition: Any) -> Non
         ("ingresses.networking.k8s.io", "Name Class Hosts Address Ports Age"),
         ("roles.rbac.authorization.k8s.io", "Name Created_At"),
         ("rolebindings.rbac.authorization.k8s.io", "Name Role Age"),
-        ("customresourcedefinitions.apiextensions.k8s.io", "Name Created_At"),
+        (
+            "customresourcedefinitions.apiextensions.k8s.io",
+            "Name Group Scope Versions Created_At",
+        ),
         ("apiservices.apiregistration.k8s.io", "Name Service Available Age"),
         (
             "certificatesigningrequests.certificates.k8s.io",
@@ -198,12 +201,17 @@ def test_a_node() -> None:
                 {"type": "Hostname", "address": "n1"},
                 {"type": "InternalIP", "address": "192.0.2.1"},
             ],
-            "nodeInfo": {"kubeletVersion": "v1.37.0", "osImage": "Linux"},
+            "nodeInfo": {
+                "architecture": "arm64",
+                "kubeletVersion": "v1.37.0",
+                "kernelVersion": "6.12",
+                "osImage": "Linux",
+            },
         },
     }
     assert list(row("nodes", obj, wide=True).values()) == [
         "n1", "NotReady,SchedulingDisabled", "control-plane,gpu,worker", "5m", "v1.37.0",
-        "192.0.2.1", "<none>", "Linux", "<unknown>", "<unknown>",
+        "192.0.2.1", "<none>", "Linux", "6.12 (arm64)", "<unknown>",
     ]  # fmt: skip
 
 
@@ -467,3 +475,36 @@ def test_selectors_are_written_in_the_order_of_their_keys() -> None:
     }
     assert selector_text(selector) == "a notin (x,y),!b,c,z=1"
     assert selector_text(None) == selector_text({}) == ""
+
+
+def test_a_default_ingress_class_is_marked() -> None:
+    annotations = {"ingressclass.kubernetes.io/is-default-class": "true"}
+    obj = {
+        "metadata": named("nginx", annotations=annotations),
+        "spec": {"controller": "example.com/c"},
+    }
+    assert list(row("ingressclasses.networking.k8s.io", obj).values()) == [
+        "nginx (default)", "example.com/c", "<none>", "5m",
+    ]  # fmt: skip
+
+
+def test_custom_resource_definitions_show_all_their_versions() -> None:
+    obj = {
+        "metadata": named("crontabs.example.com"),
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "versions": [{"name": "v2", "served": True}, {"name": "v1", "served": False}],
+        },
+    }
+    assert list(row("customresourcedefinitions.apiextensions.k8s.io", obj).values()) == [
+        "crontabs.example.com", "example.com", "Namespaced", "v1,v2", ago(minutes=5),
+    ]  # fmt: skip
+
+
+def test_a_device_taint_rule() -> None:
+    taint = {"key": "example.com/bad", "effect": "NoExecute", "timeAdded": ago(minutes=3)}
+    shown = row(
+        "devicetaintrules.resource.k8s.io", {"metadata": named("r"), "spec": {"taint": taint}}
+    )
+    assert list(shown.values()) == ["r", "example.com/bad", "", "NoExecute", "3m", "5m"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import trio
@@ -164,10 +163,9 @@ async def _protobuf_answer(
 
 async def _table_answer(call: Call, page: ListPage, output: Output) -> Response:
     writer = TableWriter(call.scope, include_object(call.context.query), output.meta_version)
-    now = time.time()
     rows: list[bytes] = []
-    for index, stored in enumerate(page.items, start=1):
-        rows.append(writer.row(stored, now))
+    for index, row in enumerate(writer.rows_of(page.items), start=1):
+        rows.append(row)
         if index % DECODED_PER_CHECKPOINT == 0:
             await trio.lowlevel.checkpoint()
     return respond_bytes(writer.table(list_metadata(page), rows), output)

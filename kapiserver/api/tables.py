@@ -7,6 +7,7 @@ Table. Cells are computed when a client asks, never kept.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,10 +52,26 @@ class TableWriter:
         self.include = include
         self.meta_version = meta_version
 
-    def row(self, stored: StoredObject, now: float | None = None) -> bytes:
+    def rows_of(self, listed: Sequence[StoredObject]) -> Iterator[bytes]:
+        """The rows of a list: in the order of its table, and the default one marked."""
+        now, definition = time.time(), self._scope.definition
+        if (key := definition.row_order) is not None:
+            listed = sorted(listed, key=lambda stored: key(stored.decoded()))
+        default = None
+        if definition.default_of is not None:
+            default = definition.default_of([stored.decoded() for stored in listed])
+        for place, stored in enumerate(listed):
+            yield self.row(stored, now, default=place == default)
+
+    def row(
+        self, stored: StoredObject, now: float | None = None, *, default: bool = False
+    ) -> bytes:
         obj = stored.decoded()
         now = time.time() if now is None else now
-        cells = orjson.dumps([column.cell(obj, now) for column in self._columns])
+        values = [column.cell(obj, now) for column in self._columns]
+        if default:
+            values[0] += " (default)"
+        cells = orjson.dumps(values)
         if self._conditions is not None and (conditions := self._conditions(obj)):
             cells += b',"conditions":' + orjson.dumps(conditions)
         if self.include == NONE:

@@ -27,6 +27,7 @@ from kapiserver.resources.validation.formats import check_non_negative
 AUTOSCALING = Group("autoscaling", "io.k8s.api.autoscaling")
 
 _SHOWN_METRICS = 2
+_NIL = "<nil>"
 _CPU_TARGET = 80
 # How each metric source type is named as a field.
 _SOURCES = {
@@ -97,6 +98,8 @@ def _metric(spec: Object, status: Object) -> str:
         return "<unknown type>"
     target = dig(spec, field, "target") or {}
     current = dig(status, field, "current")
+    if current is None and dig(status, field) is not None:
+        current = {}
     if kind in ("Resource", "ContainerResource"):
         label = f"{text(spec, field, 'name')}: "
         if "averageValue" in target:
@@ -108,14 +111,16 @@ def _metric(spec: Object, status: Object) -> str:
             f"{'<auto>' if wanted is None else f'{wanted}%'}"
         )
     if kind == "Pods":
-        return f"{_amount(current, 'averageValue')}/{text(target, 'averageValue', absent='0')}"
+        return f"{_amount(current, 'averageValue')}/{text(target, 'averageValue', absent=_NIL)}"
     if "averageValue" in target:
-        return f"{_amount(current, 'averageValue')}/{target['averageValue']} (avg)"
-    return f"{_amount(current, 'value')}/{text(target, 'value', absent='0')}"
+        used = text(current, "averageValue", absent=UNKNOWN)
+        return f"{used}/{target['averageValue']} (avg)"
+    return f"{_amount(current, 'value')}/{text(target, 'value', absent=_NIL)}"
 
 
 def _amount(current: object, field: str) -> str:
-    return text(current, field, absent=UNKNOWN)
+    """A status without the amount that its kind should have prints it as Go does."""
+    return UNKNOWN if current is None else text(current, field, absent=_NIL)
 
 
 def _targets(obj: Object, now: float) -> str:

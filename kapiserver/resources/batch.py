@@ -226,7 +226,7 @@ def _status(job: Object, now: float) -> str:
         return "Failed"
     if dig(job, "metadata", "deletionTimestamp"):
         return "Terminating"
-    for condition in ("Suspended", "FailureTarget"):
+    for condition in ("Suspended", "FailureTarget", "SuccessCriteriaMet"):
         if _has_condition(job, condition):
             return condition
     return "Running"

@@ -17,6 +17,7 @@ from kapiserver.resources.printing import (
     dig,
     human_duration,
     items,
+    labels_at,
     text,
     value_at,
 )
@@ -46,6 +47,8 @@ from kapiserver.resources.validation.signing import (
 )
 
 CERTIFICATES = Group("certificates.k8s.io", "io.k8s.api.certificates")
+
+_ANSWERS = ("Issued", "Denied", "Failed")
 
 
 def _claim_for_user(request: Object, context: WriteContext) -> None:
@@ -137,7 +140,7 @@ def _split_answer(request: Object, context: WriteContext) -> None:
         return
     status, before = dict(request.get("status") or {}), context.old.get("status") or {}
     conditions = list(items(status, "conditions"))
-    for kind in ("Issued", "Denied", "Failed"):
+    for kind in _ANSWERS:
         _keep(conditions, before, kind)
     _stamp(conditions, before, updated=False)
     if conditions:
@@ -168,8 +171,8 @@ def _condition(request: Object, now: float) -> str:
 
 
 def _state(request: Object, now: float) -> str:
-    kinds = {text(condition, "type") for condition in items(request, "status", "conditions")}
-    return next((kind for kind in ("Denied", "Failed", "Issued") if kind in kinds), "Pending")
+    kinds = [text(condition, "type") for condition in items(request, "status", "conditions")]
+    return next((kind for kind in reversed(kinds) if kind in _ANSWERS), "Pending")
 
 
 def _requested_duration(request: Object, now: float) -> str:
@@ -239,7 +242,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             ),
             column("NodeName", value_at("spec", "nodeName"), "The node of the pod."),
             column("SignerName", value_at("spec", "signerName"), "Who is asked to sign."),
-            column("State", _state, "What the signer answered."),
+            column("State", _state, "Is the request Pending, Issued, Denied, or Failed?"),
+            column(
+                "UnverifiedUserAnnotations",
+                labels_at("spec", "unverifiedUserAnnotations"),
+                "What the pod's user tells the signer.",
+            ),
         ),
         fields={
             **_SIGNER_FIELD,

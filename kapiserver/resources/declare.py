@@ -7,8 +7,9 @@ list kind is the kind plus "List", schema names are package + version + kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kapiserver.resources.definition import (
     ALL_VERBS,
@@ -77,6 +78,8 @@ class Group:
         columns: tuple[Column, ...] = (),
         fields: Fields | None = None,
         row_conditions: Callable[[Object], list[Object]] | None = None,
+        row_order: Callable[[Object], Any] | None = None,
+        default_of: Callable[[Sequence[Object]], int | None] | None = None,
         storage_group: str | None = None,
         storage_plural: str | None = None,
         returns_deleted: bool = False,
@@ -104,6 +107,8 @@ class Group:
             name_rule=name_rule,
             columns=columns,
             row_conditions=row_conditions,
+            row_order=row_order,
+            default_of=default_of,
             selectable_fields=fields or {},
             storage_group=storage_group,
             storage_plural=storage_plural,

@@ -140,6 +140,10 @@ class ResourceDefinition:
     columns: tuple[Column, ...] = ()  # empty: Name and Age
     # conditions of a table row, such as Completed for pods that ran to their end
     row_conditions: Callable[[Object], list[Object]] | None = None
+    # the order of rows in the table of a list: as the list has them, unless there is a key
+    row_order: Callable[[Object], Any] | None = None
+    # the place of the object that the table of a list marks as the default one
+    default_of: Callable[[Sequence[Object]], int | None] | None = None
     # field label -> value of the object; metadata.name and metadata.namespace are always there
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     # where it is stored when that differs from (group, plural): events share one place, etc.

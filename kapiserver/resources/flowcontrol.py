@@ -16,6 +16,7 @@ from kapiserver.resources.printing import (
     column,
     dig,
     items,
+    number,
     number_at,
     table,
     text,
@@ -89,6 +90,11 @@ def _missing_level(obj: Object, now: float) -> str:
     return "?"
 
 
+def _matching_order(obj: Object) -> tuple[int, str]:
+    """As requests try them."""
+    return number(obj, "spec", "matchingPrecedence"), text(obj, "metadata", "name")
+
+
 def _number_or_none(*path: str) -> Cell:
     def cell(obj: Object, now: float) -> Any:
         found = dig(obj, *path)
@@ -105,6 +111,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "FlowSchema",
         "flowschemas",
         namespaced=False,
+        row_order=_matching_order,
         subresources=(STATUS,),
         strategy=with_status(
             defaults=_flow_defaults,

@@ -116,7 +116,7 @@ def summarize(pod: Object) -> Summary:
 
     if not initializing or _holds(conditions, "Initialized"):
         restarts = sidecar_restarts
-        running = False
+        running, error = False, ""
         for container in reversed(status.get("containerStatuses") or ()):
             restarts.add(container)
             state = container.get("state") or _EMPTY
@@ -125,11 +125,16 @@ def summarize(pod: Object) -> Summary:
                 reason = waiting
             elif state.get("terminated") is not None:
                 reason = _termination(state["terminated"])
+                if state["terminated"].get("exitCode"):
+                    error = reason
             elif container.get("ready") is True and state.get("running") is not None:
                 running = True
                 ready += 1
-        if reason == "Completed" and running:
-            reason = "Running" if _holds(conditions, "Ready") else "NotReady"
+        if reason == "Completed":
+            if running and _holds(conditions, "Ready"):
+                reason = "Running"
+            else:
+                reason = error or ("NotReady" if running else reason)
 
     if (pod.get("metadata") or _EMPTY).get("deletionTimestamp"):
         if status.get("reason") == "NodeLost":

@@ -14,7 +14,6 @@ from kapiserver.resources.printing import (
     NAME,
     NONE,
     UNSET,
-    Cell,
     column,
     comma_list,
     count_at,
@@ -52,7 +51,6 @@ STORAGE = Group("storage.k8s.io", "io.k8s.api.storage")
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _DEFAULT_CLASS_BETA = "storageclass.beta.kubernetes.io/is-default-class"
-_DEFAULT_ATTRIBUTES = "volumeattributesclass.kubernetes.io/is-default-class"
 
 
 def _class_defaults(obj: Object, context: WriteContext) -> None:
@@ -150,15 +148,28 @@ _ATTACHMENT: Shape = {
 }
 
 
-def _marked_name(*annotations: str) -> Cell:
-    """The name, marked when an annotation makes the class the default one."""
+def _default_class(classes: Sequence[Object]) -> int | None:
+    """Of those that are said to be the default, the newest is; of equally new ones, the first."""
+    chosen: int | None = None
+    for place, candidate in enumerate(classes):
+        if not _is_default(candidate):
+            continue
+        if chosen is None or _older(classes[chosen], candidate):
+            chosen = place
+    return chosen
 
-    def cell(obj: Object, now: float) -> str:
-        name = text(obj, "metadata", "name")
-        marks = dig(obj, "metadata", "annotations") or {}
-        return f"{name} (default)" if any(marks.get(a) == "true" for a in annotations) else name
 
-    return cell
+def _is_default(obj: Object) -> bool:
+    marks = dig(obj, "metadata", "annotations") or {}
+    return "true" in (marks.get(_DEFAULT_CLASS), marks.get(_DEFAULT_CLASS_BETA))
+
+
+def _older(one: Object, other: Object) -> bool:
+    """Times are of one form, and in the order of their text. Names decide for equal ones."""
+    was, now = (text(obj, "metadata", "creationTimestamp") for obj in (one, other))
+    if was != now:
+        return was < now
+    return text(other, "metadata", "name") < text(one, "metadata", "name")
 
 
 def _modes(obj: Object, now: float) -> str:
@@ -247,6 +258,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     STORAGE.resource(
         "StorageClass",
         "storageclasses",
+        default_of=_default_class,
         returns_deleted=True,
         namespaced=False,
         short=("sc",),
@@ -257,12 +269,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             complete=True,
         ),
         columns=(
-            column(
-                "Name",
-                _marked_name(_DEFAULT_CLASS, _DEFAULT_CLASS_BETA),
-                "Name of the class; the default one is marked.",
-                format="name",
-            ),
+            NAME,
             column("Provisioner", value_at("provisioner"), "Who makes the volumes."),
             column(
                 "ReclaimPolicy",
@@ -316,15 +323,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         short=("vac",),
         strategy=without_status(validate=_validate_attributes_class, complete=True),
-        columns=(
-            column(
-                "Name",
-                _marked_name(_DEFAULT_ATTRIBUTES),
-                "Name of the class; the default one is marked.",
-                format="name",
-            ),
-            column("DriverName", value_at("driverName"), "The driver that knows it."),
-            AGE,
-        ),
+        columns=table(column("DriverName", value_at("driverName"), "The driver that knows it.")),
     ),
 )

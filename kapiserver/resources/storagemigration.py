@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.printing import NAME, column, text
+from kapiserver.resources.printing import NAME, column, items, name, text
 from kapiserver.resources.strategies import with_status
 from kapiserver.resources.validation.migrations import check_migration, check_migration_status
 
@@ -20,6 +20,17 @@ def _resource(obj: Object, now: float) -> str:
         text(obj, "spec", "resource", "group"),
     )
     return f"{resource}.{group}" if group else resource
+
+
+def _status(obj: Object, now: float) -> str:
+    """The last of the conditions that hold."""
+    holding = [
+        text(condition, "type")
+        for condition in items(obj, "status", "conditions")
+        if condition.get("status") == "True"
+    ]
+    known = ("Running", "Failed", "Succeeded")
+    return next((kind for kind in reversed(holding) if kind in known), "Unknown")
 
 
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
@@ -44,6 +55,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=with_status(
             validate=_validate, complete=True, unconditional_update=False, generation=False
         ),
-        columns=(NAME, column("Resource", _resource, "The resource whose objects are rewritten.")),
+        columns=(
+            column("Name", name, NAME.description),
+            column("Resource", _resource, "GroupResource to migrate"),
+            column("Status", _status, "Status of the migration"),
+        ),
     ),
 )

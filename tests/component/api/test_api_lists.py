@@ -166,6 +166,28 @@ async def test_tables_have_columns_and_rows(api: Api) -> None:
     assert (await api.get(f"{MAPS}?includeObject=Half", headers=TABLE)).status == 400
 
 
+async def test_tables_of_lists_have_an_order_and_a_default_of_their_own(api: Api) -> None:
+    classes = "/apis/storage.k8s.io/v1/storageclasses"
+    for name in ("slow", "fast"):
+        annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
+        metadata = {"name": name, "annotations": annotations if name == "slow" else {}}
+        sent = {"kind": "StorageClass", "metadata": metadata, "provisioner": "example.com/p"}
+        assert (await api.post(classes, {"apiVersion": "storage.k8s.io/v1", **sent})).status == 201
+    table = (await api.get(classes, headers=TABLE)).json
+    assert [row["cells"][0] for row in table["rows"]] == ["fast", "slow (default)"]
+    alone = (await api.get(f"{classes}/slow", headers=TABLE)).json
+    assert alone["rows"][0]["cells"][0] == "slow"
+
+    flows = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
+    for name, precedence in (("a", 300), ("b", 200)):
+        spec = {"priorityLevelConfiguration": {"name": "p"}, "matchingPrecedence": precedence}
+        flow = {"kind": "FlowSchema", "metadata": {"name": name}, "spec": spec}
+        sent = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", **flow}
+        assert (await api.post(flows, sent)).status == 201
+    table = (await api.get(flows, headers=TABLE)).json
+    assert [row["cells"][0] for row in table["rows"]] == ["b", "a"]
+
+
 async def test_metadata_only(api: Api) -> None:
     await fill(api, "a", tier="web")
     listed = (await api.get(MAPS, headers=METADATA)).json

@@ -100,6 +100,10 @@ PODS: dict[str, tuple[Object, str]] = {
         pod([ended("c0", 0, "Completed"), running("c1")], containers=2),
         "1/2 NotReady 0",
     ),
+    "one completed, one failed": (
+        pod([ended("c0", 0, "Completed"), ended("c1", 1, "Error")], containers=2, phase="Failed"),
+        "0/2 Error 0",
+    ),
     "first container's word wins": (
         pod([waiting("c0", "ErrImagePull"), waiting("c1", "ImagePullBackOff")], containers=2),
         "0/2 ErrImagePull 0",

@@ -236,6 +236,11 @@ def test_a_node() -> None:
             {"conditions": [{"type": "Suspended", "status": "True"}]},
             ("Suspended", "0/1", ""),
         ),
+        (
+            {"completions": 1},
+            {"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]},
+            ("SuccessCriteriaMet", "0/1", ""),
+        ),
     ],
 )  # fmt: skip
 def test_jobs(spec: Object, status: Object, expected: tuple[str, ...]) -> None:
@@ -432,14 +437,6 @@ def test_signing_requests(conditions: list[str], certificate: str, expected: str
     assert (shown["Condition"], shown["RequestedDuration"]) == (expected, "24h")
 
 
-def test_default_storage_classes_are_marked() -> None:
-    annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
-    obj = {"metadata": named("fast", annotations=annotations), "provisioner": "p"}
-    assert list(row("storageclasses.storage.k8s.io", obj).values()) == [
-        "fast (default)", "p", "Delete", "Immediate", False, "5m",
-    ]  # fmt: skip
-
-
 def test_a_revision_names_its_controller() -> None:
     owners = [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "controller": True}]
     obj = {"metadata": named("db-1", ownerReferences=owners), "revision": 4}
@@ -475,36 +472,3 @@ def test_selectors_are_written_in_the_order_of_their_keys() -> None:
     }
     assert selector_text(selector) == "a notin (x,y),!b,c,z=1"
     assert selector_text(None) == selector_text({}) == ""
-
-
-def test_a_default_ingress_class_is_marked() -> None:
-    annotations = {"ingressclass.kubernetes.io/is-default-class": "true"}
-    obj = {
-        "metadata": named("nginx", annotations=annotations),
-        "spec": {"controller": "example.com/c"},
-    }
-    assert list(row("ingressclasses.networking.k8s.io", obj).values()) == [
-        "nginx (default)", "example.com/c", "<none>", "5m",
-    ]  # fmt: skip
-
-
-def test_custom_resource_definitions_show_all_their_versions() -> None:
-    obj = {
-        "metadata": named("crontabs.example.com"),
-        "spec": {
-            "group": "example.com",
-            "scope": "Namespaced",
-            "versions": [{"name": "v2", "served": True}, {"name": "v1", "served": False}],
-        },
-    }
-    assert list(row("customresourcedefinitions.apiextensions.k8s.io", obj).values()) == [
-        "crontabs.example.com", "example.com", "Namespaced", "v1,v2", ago(minutes=5),
-    ]  # fmt: skip
-
-
-def test_a_device_taint_rule() -> None:
-    taint = {"key": "example.com/bad", "effect": "NoExecute", "timeAdded": ago(minutes=3)}
-    shown = row(
-        "devicetaintrules.resource.k8s.io", {"metadata": named("r"), "spec": {"taint": taint}}
-    )
-    assert list(shown.values()) == ["r", "example.com/bad", "", "NoExecute", "3m", "5m"]

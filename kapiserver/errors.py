@@ -35,6 +35,7 @@ class ApiError(Exception):
 
     code = 500
     reason = "InternalError"
+    empty_details = False  # answers that upstream's router makes have details, of nothing
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class ApiError(Exception):
         if self.reason:
             out["reason"] = self.reason
         details = self.details()
-        if details:
+        if details or self.empty_details:
             out["details"] = details
         out["code"] = self.code
         return out
@@ -106,6 +107,12 @@ class Forbidden(ApiError):
     code, reason = 403, "Forbidden"
 
 
+class UnclassifiedError(ApiError):
+    """500 without a reason: what upstream makes of failures that it has no class for."""
+
+    code, reason = 500, ""
+
+
 class NotFound(ApiError):
     code, reason = 404, "NotFound"
 
@@ -120,12 +127,15 @@ class NotFound(ApiError):
 
     @classmethod
     def resource(cls) -> NotFound:
-        """No such path: what a client sees for an unknown group, version or resource."""
-        return cls("the server could not find the requested resource")
+        """No such path: what a client sees for an unknown version or resource of a group."""
+        error = cls("the server could not find the requested resource")
+        error.empty_details = True
+        return error
 
 
 class MethodNotAllowed(ApiError):
     code, reason = 405, "MethodNotAllowed"
+    empty_details = True
 
     def __init__(
         self,

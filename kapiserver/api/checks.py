@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kapiserver.api.call import Call
-from kapiserver.api.metadata import check_metadata, check_update
+from kapiserver.api.metadata import check_metadata, check_update, finalizer_warnings
 from kapiserver.errors import Cause, Invalid
 from kapiserver.resources.definition import Object, WriteContext
+
+# Upstream checks the metadata of these groups as it checks those of custom resources.
+_ANY_FINALIZERS = frozenset(
+    (
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "coordination.k8s.io",
+        "policy",
+    )
+)
 
 
 def check_create(call: Call, obj: Object, write: WriteContext) -> None:
@@ -33,7 +44,10 @@ def check_changed(call: Call, obj: Object, old: Object, write: WriteContext) -> 
 def _common(call: Call, obj: Object) -> list[Cause]:
     scope = call.scope
     causes = check_metadata(
-        obj["metadata"], namespaced=scope.definition.namespaced, name_rule=scope.name_rule
+        obj["metadata"],
+        namespaced=scope.definition.namespaced,
+        name_rule=scope.name_rule,
+        own_finalizers=not (scope.is_custom or scope.group in _ANY_FINALIZERS),
     )
     return causes if scope.strategy.complete_rules else causes + scope.missing_fields(obj)
 
@@ -44,6 +58,10 @@ def _conclude(call: Call, obj: Object, write: WriteContext, causes: Iterable[Cau
     if unique:
         name = obj["metadata"].get("name", "")
         raise Invalid.of(call.scope.group, call.scope.kind, name, unique)
+    if call.scope.is_custom:
+        before = {} if write.old is None else write.old["metadata"]
+        for text in finalizer_warnings(obj["metadata"], before):
+            call.context.warn(text)
     warnings = call.scope.strategy.warnings
     if warnings is not None:
         for text in warnings(obj, write):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import orjson
 
@@ -17,7 +19,7 @@ from kapiserver.api.decoding import read_object
 from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.render import output_of
 from kapiserver.api.write import stored_if_small_enough
-from kapiserver.errors import AlreadyExists, BadRequest, ServiceUnavailable
+from kapiserver.errors import AlreadyExists, ServiceUnavailable, UnclassifiedError
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.storage import GuardMoved, KeyExists, StoredObject
@@ -44,15 +46,15 @@ async def create_object(
     """
     scope, strategy = call.scope, call.scope.strategy
     metadata = meta.metadata_of(obj)
+    meta.drop_system_fields(metadata)
     meta.match_namespace(metadata, call.namespace)
-    if metadata.get("resourceVersion", "") not in ("", "0"):
-        raise BadRequest("resourceVersion should not be set on objects to be created")
+    revised = _has_revision(metadata)
     write = call.write_context(dry_run=options.dry_run)
     scope.to_storage(obj)
     if strategy.defaults is not None:
         strategy.defaults(obj, write)
     scope.fill(obj)
-    call.context.warn(meta.drop_duplicate_owners(metadata))
+    call.context.warn(meta.drop_duplicate_owners(metadata, admitted=applied))
     name = metadata.get("name", "")
     attributes = call.admission_attributes(CREATE, name, dry_run=options.dry_run, obj=obj)
     if not applied:
@@ -79,6 +81,8 @@ async def create_object(
         check_create(call, obj, write)
         attributes.name = metadata["name"]
         await call.services.admission.validate(attributes)
+        if revised and not options.dry_run:
+            raise UnclassifiedError("resourceVersion should not be set on objects to be created")
         try:
             store = partial(
                 _store,
@@ -101,6 +105,12 @@ async def create_object(
             obj = orjson.loads(draft)
             attributes.obj = obj
             metadata = meta.metadata_of(obj)
+
+
+def _has_revision(metadata: Mapping[str, Any]) -> bool:
+    """What is no number does not count."""
+    given = metadata.get("resourceVersion", "")
+    return given.isascii() and given.isdigit() and int(given[:20]) > 0
 
 
 async def _store(

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from kapiserver.api.apply.managers import check_entries
 from kapiserver.api.content import label_value, qualified_name
+from kapiserver.api.go_text import quoted
 from kapiserver.errors import BadRequest, Cause
 from kapiserver.resources.definition import NameRule, Object
 from kapiserver.resources.field_errors import forbidden, immutable, invalid, required, too_long
@@ -27,6 +28,7 @@ _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+_POLICY_FINALIZERS = (ORPHAN, FOREGROUND)
 
 _SYSTEM_FIELDS = (
     "selfLink",
@@ -35,8 +37,15 @@ _SYSTEM_FIELDS = (
     "deletionGracePeriodSeconds",
     "generation",
 )
+_SENT_FOR_NOTHING = (
+    "selfLink",
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
 _OMITTED_WHEN_EMPTY = ("labels", "annotations", "ownerReferences", "finalizers")
-_KEPT_ON_UPDATE = ("creationTimestamp", "deletionTimestamp", "generation")
+_KEPT_ON_UPDATE = ("creationTimestamp", "generation")
 _IMMUTABLE = (
     "name",
     "namespace",
@@ -91,6 +100,12 @@ def match_name(metadata: Mapping[str, Any], name: str) -> None:
         )
 
 
+def drop_system_fields(metadata: dict[str, Any]) -> None:
+    """What a client sends of these on create counts as not sent: nobody is told of it."""
+    for field in _SENT_FOR_NOTHING:
+        metadata.pop(field, None)
+
+
 def begin_create(obj: Object, *, generations: bool) -> None:
     """A new identity; what only the server may set is wiped."""
     metadata = metadata_of(obj)
@@ -120,14 +135,19 @@ def begin_update(obj: Object, old: Object) -> None:
             metadata[field] = before[field]
         else:
             metadata.pop(field, None)
-    metadata.setdefault("uid", before.get("uid", ""))
+    if "deletionTimestamp" in before:  # to a new one, validation has something to say
+        metadata["deletionTimestamp"] = before["deletionTimestamp"]
+    metadata["uid"] = metadata.get("uid") or before.get("uid", "")
     grace = before.get("deletionGracePeriodSeconds")
     if grace is not None:
         metadata.setdefault("deletionGracePeriodSeconds", grace)
 
 
-def drop_duplicate_owners(metadata: dict[str, Any]) -> str:
-    """Owner references with a UID that was there before are dropped; returns a warning or ""."""
+def drop_duplicate_owners(metadata: dict[str, Any], *, admitted: bool = False) -> str:
+    """Owner references with a UID that was there before are dropped; returns a warning or "".
+
+    `admitted`: patches are looked at after admission only, and the warning says so.
+    """
     owners = metadata.get("ownerReferences")
     if not owners or len(owners) < 2:
         return ""
@@ -140,17 +160,25 @@ def drop_duplicate_owners(metadata: dict[str, Any]) -> str:
     repeated = sorted(
         {str(o.get("uid")) for o in owners if sum(p.get("uid") == o.get("uid") for p in owners) > 1}
     )
+    when = " after mutating admission happens" if admitted else ""
     return (
-        ".metadata.ownerReferences contains duplicate entries; API server dedups owner references "
-        f"in 1.20+, and may reject such requests as early as 1.24; please fix your requests; "
-        f"duplicate UID(s) observed: {', '.join(repeated)}"
+        f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner "
+        "references in 1.20+, and may reject such requests as early as 1.24; please fix your "
+        f"requests; duplicate UID(s) observed: {', '.join(repeated)}"
     )
 
 
 def check_metadata(
-    metadata: Mapping[str, Any], *, namespaced: bool, name_rule: NameRule
+    metadata: Mapping[str, Any],
+    *,
+    namespaced: bool,
+    name_rule: NameRule,
+    own_finalizers: bool = False,
 ) -> list[Cause]:
-    """All findings about an object's metadata, on create and update alike."""
+    """All findings about an object's metadata, on create and update alike.
+
+    `own_finalizers`: those of Kubernetes are known, and others must say whose they are.
+    """
     causes: list[Cause] = []
     prefix = metadata.get("generateName", "")
     if prefix:
@@ -160,7 +188,7 @@ def check_metadata(
     if not name:
         causes.append(required("metadata.name", "name or generateName is required"))
     else:
-        for problem in (*name_rule(name), *path_segment(name)):
+        for problem in name_rule(name) or path_segment(name):
             causes.append(invalid("metadata.name", name, problem))
     namespace = metadata.get("namespace", "")
     if namespaced:
@@ -179,6 +207,8 @@ def check_metadata(
         causes += _check_owners(owners)
     if finalizers := metadata.get("finalizers"):
         causes += _check_finalizers(finalizers)
+        if own_finalizers:
+            causes += _check_own_finalizers(finalizers)
     if entries := metadata.get("managedFields"):
         causes += check_entries(entries)
     return causes
@@ -243,6 +273,26 @@ def _check_finalizers(finalizers: Sequence[str]) -> list[Cause]:
         detail = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
         causes.append(invalid(path, list(finalizers), detail))
     return causes
+
+
+def _check_own_finalizers(finalizers: Sequence[str]) -> list[Cause]:
+    detail = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        invalid(f"metadata.finalizers[{position}]", finalizer, detail)
+        for position, finalizer in enumerate(finalizers)
+        if "/" not in finalizer and finalizer not in (*_POLICY_FINALIZERS, "kubernetes")
+    ]
+
+
+def finalizer_warnings(metadata: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    """About finalizers of custom resources that are new, and might be anybody's."""
+    added = set(metadata.get("finalizers") or ()) - set(before.get("finalizers") or ())
+    return [
+        f"metadata.finalizers: {quoted(finalizer)}: prefer a domain-qualified finalizer name "
+        "including a path (/) to avoid accidental conflicts with other finalizer writers"
+        for finalizer in sorted(added)
+        if "/" not in finalizer and finalizer not in _POLICY_FINALIZERS
+    ]
 
 
 def check_update(metadata: Mapping[str, Any], before: Mapping[str, Any]) -> list[Cause]:

@@ -55,6 +55,7 @@ class UnprocessablePatch(ApiError):
     and clients compare with its sentence."""
 
     code, reason = 422, "Invalid"
+    empty_details = True
 
     def __init__(self) -> None:
         super().__init__("the server rejected our request due to an error in our request")

@@ -21,7 +21,7 @@ from kapiserver.api.paths import PathNotFound
 from kapiserver.api.scope import Scope
 from kapiserver.api.update import update
 from kapiserver.api.watch import watch
-from kapiserver.errors import MethodNotAllowed
+from kapiserver.errors import MethodNotAllowed, NotFound
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.request import Response
 from kapiserver.resources.definition import Subresource
@@ -84,18 +84,26 @@ class ResourceRouter:
         info = context.info
         scope = self._services.scopes.lookup(info.group, info.version, info.resource)
         if scope is None:
-            raise PathNotFound()
+            raise self._nowhere(info.group)
         return scope
+
+    def _nowhere(self, group: str, scope: Scope | None = None) -> NotFound:
+        """Below the built-in groups upstream's router answers, elsewhere nobody does."""
+        scopes = self._services.scopes
+        custom = group not in scopes.registry.builtin_groups if scope is None else scope.is_custom
+        return PathNotFound() if custom else NotFound.resource()
 
     def _check_place(self, context: RequestContext, scope: Scope) -> None:
         """Cluster-scoped resources are not below a namespace (CVE-2019-11247), others must be."""
         info = context.info
         if info.in_namespace and not scope.definition.namespaced:
-            raise PathNotFound()
+            raise self._nowhere(info.group, scope)
         if scope.definition.namespaced and not info.in_namespace:
             if len(info.parts) > 1:
-                raise PathNotFound()
+                raise self._nowhere(info.group, scope)
             if info.verb not in _ACROSS_NAMESPACES:
+                if scope.is_custom:
+                    raise PathNotFound()
                 raise MethodNotAllowed()
 
     def _verb(self, context: RequestContext, scope: Scope) -> Verb:
@@ -103,7 +111,7 @@ class ResourceRouter:
         if info.subresource:
             return self._subresource_verb(context, scope)
         if len(info.parts) > 2:
-            raise PathNotFound()
+            raise self._nowhere(info.group, scope)
         verb = VERBS.get(info.verb)
         if verb is None or info.verb not in definition.verbs:
             raise MethodNotAllowed()
@@ -120,7 +128,9 @@ class ResourceRouter:
         info, definition = context.info, scope.definition
         found = definition.subresource(info.subresource)
         if found is None or (len(info.parts) > 3 and not _is_proxy(found)):
-            raise PathNotFound()
+            if scope.is_custom:
+                raise NotFound.of(scope.group, scope.resource, info.name)
+            raise NotFound.resource()
         place = (definition.resource, found.name)
         if info.verb not in found.verbs:
             if _is_proxy(found) and context.request.method == "OPTIONS" and place in self._connect:

@@ -11,8 +11,7 @@ from kapiserver.api.create import create_object
 from kapiserver.api.decoding import read_object
 from kapiserver.api.options import write_options
 from kapiserver.api.render import output_of
-from kapiserver.api.write import AbsentError, Update
-from kapiserver.errors import MODIFIED, Conflict
+from kapiserver.api.write import AbsentError, Update, wrong_uid
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 
@@ -37,9 +36,7 @@ async def update(call: Call) -> Response:
         if call.subresource or not call.scope.strategy.allow_create_on_update:
             raise call.not_found() from None
     if metadata.get("uid"):
-        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: "
-        raise Conflict.of(call.scope.group, call.scope.resource, call.name, why)
-    if metadata.get("resourceVersion", "") not in ("", "0"):
-        raise Conflict.of(call.scope.group, call.scope.resource, call.name, MODIFIED)
+        raise wrong_uid(call, call.name, metadata["uid"], "")
+    metadata.pop("resourceVersion", None)  # only an object that is there is compared with
     call.require("create")
     return object_answer(call, await create_object(call, obj, options), output, 201)

@@ -25,8 +25,16 @@ from kapiserver.api.apply.tracking import check_admitted, entries_of, track_upda
 from kapiserver.api.call import Call
 from kapiserver.api.checks import check_changed
 from kapiserver.api.companion import CLAIM_ATTEMPTS
+from kapiserver.api.go_text import quoted
 from kapiserver.api.options import WriteOptions
-from kapiserver.errors import MODIFIED, ApiError, Conflict, Invalid, RequestEntityTooLarge
+from kapiserver.errors import (
+    MODIFIED,
+    ApiError,
+    Conflict,
+    Invalid,
+    RequestEntityTooLarge,
+    UnclassifiedError,
+)
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.strategies import next_generation
@@ -58,6 +66,36 @@ async def stored_if_small_enough(
         if obj["metadata"].pop("managedFields", None) is None:
             raise
     return await store(obj)
+
+
+# Where upstream keeps what is not under its own name; messages tell.
+_UPSTREAM_FOLDERS = {
+    "endpoints": "services/endpoints",
+    "ingresses.networking.k8s.io": "ingress",
+    "nodes": "minions",
+    "replicationcontrollers": "controllers",
+    "services": "services/specs",
+}
+_FOLDERS_OF_GROUPS = frozenset(("apiextensions.k8s.io", "apiregistration.k8s.io"))
+
+
+def _upstream_key(call: Call, name: str) -> str:
+    scope = call.scope
+    folder = _UPSTREAM_FOLDERS.get(scope.definition.resource, scope.resource)
+    if scope.is_custom or scope.group in _FOLDERS_OF_GROUPS:
+        folder = f"{scope.group}/{scope.resource}"
+    return "/".join(part for part in ("/registry", folder, call.namespace, name) if part)
+
+
+def wrong_uid(call: Call, name: str, given: str, known: str) -> Conflict:
+    """Another object than the client means has the name, or none has ("")."""
+    scope = call.scope
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: {_upstream_key(call, name)}, "
+        f"ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {given}"
+        f", UID in object meta: {known}"
+    )
+    return Conflict.of(scope.group, scope.resource, name, why)
 
 
 class AbsentError(Exception):
@@ -148,15 +186,16 @@ class Update:
         metadata = meta.metadata_of(new)
         meta.match_namespace(metadata, call.namespace)
         meta.match_name(metadata, self.name)
+        given, known = metadata.get("uid", ""), old["metadata"].get("uid", "")
+        if self.replaces and given and given != known:
+            raise wrong_uid(call, self.name, given, known)
         self._check_revision(metadata.get("resourceVersion", ""), current)
-        if self.replaces:
-            self._check_uid(metadata.get("uid", ""), old["metadata"].get("uid", ""))
         scope.to_storage(new)
         write = call.write_context(dry_run=self.options.dry_run, old=old)
         if strategy.defaults is not None:
             strategy.defaults(new, write)
         scope.fill(new)
-        call.context.warn(meta.drop_duplicate_owners(metadata))
+        call.context.warn(meta.drop_duplicate_owners(metadata, admitted=not self.replaces))
         attributes = call.admission_attributes(
             UPDATE, self.name, dry_run=self.options.dry_run, obj=new, old=old
         )
@@ -184,11 +223,8 @@ class Update:
             if not scope.strategy.allow_unconditional_update:
                 cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
                 raise Invalid.of(scope.group, scope.resource, self.name, [cause])
-        elif given != str(current.revision):
+        elif not (given.isascii() and given.isdigit()):
+            shown = quoted(given)
+            raise UnclassifiedError(f"strconv.ParseUint: parsing {shown}: invalid syntax")
+        elif given.lstrip("0") != str(current.revision):
             raise Conflict.of(scope.group, scope.resource, self.name, MODIFIED)
-
-    def _check_uid(self, given: str, known: str) -> None:
-        if given and given != known:
-            scope = self.call.scope
-            why = f"Precondition failed: UID in precondition: {given}, UID in object meta: {known}"
-            raise Conflict.of(scope.group, scope.resource, self.name, why)

@@ -42,6 +42,8 @@ class Registry:
         self.generation = 0
         for definition in definitions:
             self.add(definition)
+        self.builtin_groups = frozenset(self._group_versions)
+        """Those that it began with: they are there whatever is added and removed."""
 
     def add(self, definition: ResourceDefinition) -> None:
         """Serve a definition; one with the same group and plural is replaced."""

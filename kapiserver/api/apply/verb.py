@@ -20,7 +20,14 @@ from kapiserver.api.negotiation import APPLY_PATCH, media_type
 from kapiserver.api.options import IGNORE, WriteOptions, write_options
 from kapiserver.api.render import output_of
 from kapiserver.api.write import AbsentError, Ownership, Update
-from kapiserver.errors import MODIFIED, AlreadyExists, ApiError, BadRequest, Conflict, Invalid
+from kapiserver.errors import (
+    MODIFIED,
+    AlreadyExists,
+    BadRequest,
+    Conflict,
+    Invalid,
+    UnclassifiedError,
+)
 from kapiserver.pipeline.query import flag
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
@@ -32,12 +39,6 @@ _SCALE_SCHEMA = "io.k8s.api.autoscaling.v1.Scale"
 
 # Creating and deleting by others may alternate with us, but not for ever.
 _ATTEMPTS = 5
-
-
-class UnclassifiedError(ApiError):
-    """500 without a reason: what upstream makes of an apply that does not fit the schema."""
-
-    code, reason = 500, ""
 
 
 def is_apply(call: Call) -> bool:
@@ -170,8 +171,7 @@ async def _create(call: Call, options: WriteOptions, obj: Object) -> StoredObjec
             "and no existing object was found"
         )
         raise Conflict.of(scope.group, scope.resource, call.name, why)
-    if metadata.get("resourceVersion", "") not in ("", "0"):
-        raise Conflict.of(scope.group, scope.resource, call.name, MODIFIED)
+    metadata.pop("resourceVersion", None)  # only an object that is there is compared with
     meta.match_namespace(metadata, call.namespace)
     meta.match_name(metadata, call.name)
     return await create_object(call, obj, options, applied=True)

@@ -1,0 +1,117 @@
+"""The small print of the verbs: what is compared, what is wiped, and in which words it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from api_world import Api, config_map
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+
+
+def labelled(name: str, **metadata: Any) -> dict[str, Any]:
+    sent = config_map(name)
+    sent["metadata"].update(metadata)
+    return sent
+
+
+async def test_a_revision_on_create_is_found_last(api: Api) -> None:
+    sent = labelled("a", resourceVersion="5")
+    refused = (await api.post(MAPS, sent)).json
+    assert (refused["code"], "reason" in refused) == (500, False)
+    assert refused["message"] == "resourceVersion should not be set on objects to be created"
+    assert (await api.post(f"{MAPS}?dryRun=All", sent)).status == 201
+    # what is no number is none
+    assert (await api.post(MAPS, labelled("a", resourceVersion="-1"))).status == 201
+
+
+async def test_a_revision_that_is_no_number(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    refused = (await api.put(f"{MAPS}/a", labelled("a", resourceVersion="abc"))).json
+    assert (refused["code"], "reason" in refused) == (500, False)
+    assert refused["message"] == 'strconv.ParseUint: parsing "abc": invalid syntax'
+
+
+async def test_the_uid_of_a_put_is_compared_before_the_revision(api: Api) -> None:
+    uid = (await api.post(MAPS, config_map("a"))).json["metadata"]["uid"]
+    answer = await api.put(f"{MAPS}/a", labelled("a", uid="other", resourceVersion="1"))
+    assert answer.status == 409
+    assert answer.json["message"] == (
+        'Operation cannot be fulfilled on configmaps "a": StorageError: invalid object, Code: 4, '
+        "Key: /registry/configmaps/default/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition "
+        f"failed: UID in precondition: other, UID in object meta: {uid}"
+    )
+
+
+async def test_a_put_that_creates_expects_no_revision(api: Api) -> None:
+    lease = {"metadata": {"name": "l", "resourceVersion": "7"}, "spec": {}}
+    assert (await api.put(f"{LEASES}/l", lease)).status == 201
+    lease["metadata"] = {"name": "m", "uid": "u"}
+    refused = await api.put(f"{LEASES}/m", lease)
+    assert refused.status == 409
+    assert refused.json["message"].endswith("UID in precondition: u, UID in object meta: ")
+
+
+async def test_system_fields_of_a_new_object_belong_to_nobody(api: Api) -> None:
+    sent = labelled("a", uid="mine", deletionTimestamp="2001-01-01T00:00:00Z", selfLink="x")
+    sent["data"] = {"x": "1"}
+    metadata = (await api.post(MAPS, sent)).json["metadata"]
+    assert metadata["uid"] != "mine"
+    assert "deletionTimestamp" not in metadata
+    assert metadata["managedFields"][0]["fieldsV1"] == {"f:data": {".": {}, "f:x": {}}}
+
+
+async def test_nobody_marks_an_object_as_deleted_by_writing_it(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    when = "2001-01-01T00:00:00Z"
+    refused = await api.patch(f"{MAPS}/a", {"metadata": {"deletionTimestamp": when}})
+    assert refused.status == 422
+    assert refused.json["message"] == (
+        f'ConfigMap "a" is invalid: metadata.deletionTimestamp: Invalid value: "{when}": field is '
+        "immutable"
+    )
+
+
+async def test_finalizers_say_whose_they_are(api: Api) -> None:
+    refused = await api.post(MAPS, labelled("a", finalizers=["orphan", "mine"]))
+    assert refused.status == 422
+    assert refused.json["message"] == (
+        'ConfigMap "a" is invalid: metadata.finalizers[1]: Invalid value: "mine": name is neither '
+        "a standard finalizer name nor is it fully qualified"
+    )
+    # but not everywhere
+    lease = {"metadata": {"name": "l", "finalizers": ["mine"]}, "spec": {}}
+    assert (await api.post(LEASES, lease)).status == 201
+
+
+@pytest.mark.parametrize(("patching", "when"), [(False, ""), (True, " after mutating admission")])
+async def test_duplicate_owners_are_told_when_they_are_found(
+    api: Api, patching: bool, when: str
+) -> None:
+    uid = (await api.post(MAPS, config_map("owner"))).json["metadata"]["uid"]
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
+    sent = labelled("a", ownerReferences=[owner, owner])
+    if patching:
+        await api.post(MAPS, config_map("a"))
+        answer = await api.patch(f"{MAPS}/a", sent)
+    else:
+        answer = await api.post(MAPS, sent)
+    assert answer.json["metadata"]["ownerReferences"] == [owner]
+    start = f".metadata.ownerReferences contains duplicate entries{when}"
+    assert answer.warnings[0].startswith(f'299 - "{start}')
+
+
+async def test_a_method_that_is_not_there(api: Api) -> None:
+    refused = await api.put(MAPS, config_map("a"))
+    assert refused.json == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "the server does not allow this method on the requested resource",
+        "reason": "MethodNotAllowed",
+        "details": {},
+        "code": 405,
+    }

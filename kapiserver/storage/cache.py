@@ -8,12 +8,11 @@ Objects share their bytes with the store; the event log shares its objects with 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-
-from sortedcontainers import SortedDict
+from collections.abc import Iterable
 
 from kapiserver.storage.keys import KeySpace
 from kapiserver.storage.object import ObjectForm, Selection, StoredObject
+from kapiserver.storage.ordered import OrderedObjects
 from raftstore.types import Event, KeyValue
 
 
@@ -66,18 +65,17 @@ class ResourceCache:
     def __init__(self, keys: KeySpace, form: ObjectForm) -> None:
         self.keys = keys
         self.form = form
-        self.objects: SortedDict[bytes, StoredObject] = SortedDict()
+        self.objects = OrderedObjects()
         self.log: list[CacheEvent] = []
         self._log_revisions: list[int] = []
         self.log_start = 0  # events with a revision > log_start are in the log
 
     def get(self, namespace: str, name: str) -> StoredObject | None:
-        found: StoredObject | None = self.objects.get(self.keys.key(namespace, name))
-        return found
+        return self.objects.get(self.keys.key(namespace, name))
 
     def stored(self, kv: KeyValue) -> StoredObject:
         """The cache's own object for a version that the store returned, or a new one."""
-        cached: StoredObject | None = self.objects.get(kv.key)
+        cached = self.objects.get(kv.key)
         if cached is not None and cached.revision == kv.mod_revision:
             return cached
         namespace, name = self.keys.split(kv.key)
@@ -87,7 +85,7 @@ class ResourceCache:
 
     def load(self, kvs: Iterable[KeyValue], revision: int) -> None:
         """Start anew from the store's state at `revision`, with an empty log."""
-        self.objects = SortedDict((kv.key, self.stored(kv)) for kv in kvs)
+        self.objects = OrderedObjects(self.stored(kv) for kv in kvs)
         self.log = []
         self._log_revisions = []
         self.log_start = revision
@@ -122,9 +120,9 @@ class ResourceCache:
         current = self._as_object(event)
         entry = self._remember(revision, event, current)
         if current is None:
-            self.objects.pop(event.kv.key, None)
+            self.objects.remove(event.kv.key)
         else:
-            self.objects[event.kv.key] = current
+            self.objects.put(current)
         return entry
 
     def trim(self, compact_revision: int) -> None:
@@ -140,11 +138,7 @@ class ResourceCache:
         """The log position of the first event after `revision`."""
         return bisect_right(self._log_revisions, revision)
 
-    def under(self, prefix: bytes, after: bytes = b"") -> Iterator[bytes]:
-        """Keys that start with `prefix`, in order; with `after`, from that key on."""
-        start = max(prefix, after)
-        if prefix == self.keys.prefix and not after:
-            return iter(self.objects)
+    def under(self, prefix: bytes, after: bytes = b"") -> list[StoredObject]:
+        """Objects whose keys start with `prefix`, in order; with `after`, from that key on."""
         end = prefix[:-1] + b"0"  # prefixes end in "/", and "0" follows "/"
-        selected: Iterator[bytes] = self.objects.irange(start, end, inclusive=(True, False))
-        return selected
+        return self.objects.between(max(prefix, after), end)

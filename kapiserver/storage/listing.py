@@ -151,14 +151,7 @@ class Lister:
         ):
             return None
         prefix = self._objects.keys.range_prefix(query.selection.namespace)
-        return self._page_of(query, prefix, self._candidates(prefix, b""))
-
-    def _candidates(self, prefix: bytes, start: bytes) -> list[StoredObject]:
-        cache = self._objects.cache
-        if prefix == cache.keys.prefix and not start:
-            return list(cache.objects.values())
-        held = cache.objects
-        return [held[key] for key in cache.under(prefix, start)]
+        return self._page_of(query, prefix, self._objects.cache.under(prefix))
 
     def _page_of(self, query: ListQuery, prefix: bytes, candidates: list[StoredObject]) -> ListPage:
         """A page of candidates that need no selector."""
@@ -175,7 +168,7 @@ class Lister:
     async def _from_cache(self, query: ListQuery, prefix: bytes, start: bytes) -> ListPage:
         # the candidates are taken in one step: the page is consistent though matching may pause
         revision = self._objects.storage.revision
-        candidates = self._candidates(prefix, start)
+        candidates = self._objects.cache.under(prefix, start)
         if not query.selection.has_selectors:
             return self._page_of(query, prefix, candidates)
         items, more = await self._matching(query, candidates)

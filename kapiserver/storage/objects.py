@@ -72,8 +72,7 @@ class ObjectStore:
         if selection.namespace and selection.name:
             found = cache.get(selection.namespace, selection.name)
             return [found] if found is not None and selection.matches(found) else []
-        held = cache.objects
-        candidates = [held[key] for key in cache.under(self.keys.range_prefix(selection.namespace))]
+        candidates = cache.under(self.keys.range_prefix(selection.namespace))
         if not selection.has_selectors and not selection.name:
             return candidates
         return [obj for obj in candidates if selection.matches(obj)]

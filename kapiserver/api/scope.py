@@ -15,7 +15,7 @@ import orjson
 from kapiserver.api.apply.manager import FieldManager
 from kapiserver.api.apply.types import FieldTypes
 from kapiserver.errors import Cause
-from kapiserver.resources.definition import Object, ResourceDefinition, Version
+from kapiserver.resources.definition import FieldDoc, Object, ResourceDefinition, Version
 from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.protobuf import Encoder, Message, Messages
 from kapiserver.resources.registry import Registry
@@ -97,6 +97,9 @@ class Scope:
     @property
     def validator(self) -> Compiled:
         return self._schemas.validator(self.version.schema)
+
+    def describe(self, doc: FieldDoc) -> str:
+        return self._schemas.describe(doc.schema, doc.field)
 
     @property
     def is_custom(self) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -26,20 +26,28 @@ def columns_of(definition: ResourceDefinition) -> tuple[Column, ...]:
     return definition.columns or (NAME, AGE)
 
 
-@lru_cache(512)
-def _column_json(columns: tuple[Column, ...]) -> bytes:
-    return orjson.dumps(
-        [
-            {
-                "name": column.name,
-                "type": column.type,
-                "format": column.format,
-                "description": column.description,
-                "priority": column.priority,
-            }
-            for column in columns
-        ]
-    )
+# Made once for each scope: a scope lasts as long as its definition does.
+_made: WeakKeyDictionary[Scope, bytes] = WeakKeyDictionary()
+
+
+def _column_json(scope: Scope) -> bytes:
+    found = _made.get(scope)
+    if found is None:
+        found = _made[scope] = orjson.dumps(
+            [_described(column, scope) for column in columns_of(scope.definition)]
+        )
+    return found
+
+
+def _described(column: Column, scope: Scope) -> dict[str, Any]:
+    doc = column.description
+    return {
+        "name": column.name,
+        "type": column.type,
+        "format": column.format,
+        "description": doc if isinstance(doc, str) else scope.describe(doc),
+        "priority": column.priority,
+    }
 
 
 class TableWriter:
@@ -89,7 +97,7 @@ class TableWriter:
     def table(
         self, metadata: dict[str, Any], rows: list[bytes], *, with_columns: bool = True
     ) -> bytes:
-        columns = _column_json(self._columns) if with_columns else b"null"
+        columns = _column_json(self._scope) if with_columns else b"null"
         return (
             b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":%b,'
             b'"columnDefinitions":%b,"rows":[%b]}'

@@ -178,12 +178,24 @@ def _count(title: str, field: str, description: str, *path: str) -> Column:
 
 def _binding_columns() -> tuple[Column, ...]:
     return table(
-        column("PolicyName", value_at("spec", "policyName"), "The policy that is bound."),
-        column("ParamRef", _param_ref, "The object that holds its parameters."),
+        column(
+            "PolicyName",
+            value_at("spec", "policyName"),
+            "PolicyName indicates the policy definition which the policy binding binded to",
+        ),
+        column(
+            "ParamRef",
+            _param_ref,
+            "ParamRef indicates the param resource which sets the configuration param",
+        ),
     )
 
 
-_PARAM_KIND = column("ParamKind", _param_kind, "The kind that holds the policy's parameters.")
+_PARAM_KIND = column(
+    "ParamKind",
+    _param_kind,
+    "ParamKind specifies the kind of resources used to parameterize this policy",
+)
 
 
 def _webhooks(*, mutating: bool) -> Strategy:
@@ -208,7 +220,13 @@ def _bindings(*, mutating: bool) -> Strategy:
     )
 
 
-_WEBHOOK_COLUMNS = table(_count("Webhooks", "webhooks", "Number of webhooks."))
+_WEBHOOK_COLUMNS = table(
+    _count(
+        "Webhooks",
+        "webhooks",
+        "Webhooks indicates the number of webhooks registered in this configuration",
+    )
+)
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     ADMISSION.resource(
@@ -225,7 +243,13 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             complete=True,
         ),
         columns=table(
-            _count("Mutations", "mutations", "Number of mutations.", "spec"), _PARAM_KIND
+            _count(
+                "Mutations",
+                "mutations",
+                "Mutation indicates the number of mutations rules defined in this configuration",
+                "spec",
+            ),
+            _PARAM_KIND,
         ),
     ),
     ADMISSION.resource(
@@ -260,7 +284,16 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             complete=True,
         ),
         columns=table(
-            _count("Validations", "validations", "Number of validations.", "spec"), _PARAM_KIND
+            _count(
+                "Validations",
+                "validations",
+                (
+                    "Validations indicates the number of validation rules defined in this "
+                    "configuration"
+                ),
+                "spec",
+            ),
+            _PARAM_KIND,
         ),
     ),
     ADMISSION.resource(

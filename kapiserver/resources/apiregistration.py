@@ -132,8 +132,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             generation=False,
         ),
         columns=table(
-            column("Service", _service, "The service that serves the API."),
-            column("Available", _available, "Whether it can be reached."),
+            column(
+                "Service", _service, "The reference to the service that hosts this API endpoint."
+            ),
+            column("Available", _available, "Whether this service is available."),
         ),
     ),
 )

@@ -7,7 +7,13 @@ from typing import Any
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import SCALE, STATUS, Group, or_else, text_at
-from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import (
+    Column,
+    FieldDoc,
+    Object,
+    ResourceDefinition,
+    WriteContext,
+)
 from kapiserver.resources.field_errors import forbidden, invalid, required
 from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.printing import (
@@ -17,6 +23,7 @@ from kapiserver.resources.printing import (
     Cell,
     column,
     dig,
+    doc,
     items,
     labels_at,
     number,
@@ -260,7 +267,7 @@ def _revision(obj: Object, now: float) -> Any:
     return number(obj, "revision")
 
 
-def _count(title: str, cell: Cell, description: str) -> Any:
+def _count(title: str, cell: Cell, description: FieldDoc) -> Column:
     return column(title, cell, description, type="integer")
 
 
@@ -272,8 +279,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate=_validate_revision, validate_update=unchanging("data"), complete=True
         ),
         columns=table(
-            column("Controller", _controller, "The object that controls it."),
-            column("Revision", _revision, "Number of the revision that it holds."),
+            column("Controller", _controller, "Controller of the object"),
+            column("Revision", _revision, doc("apps.v1.ControllerRevision.revision")),
         ),
     ),
     APPS.resource(
@@ -293,19 +300,39 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            _count("Desired", number_at("status", "desiredNumberScheduled"), "Wanted pods."),
-            _count("Current", number_at("status", "currentNumberScheduled"), "Running pods."),
-            _count("Ready", number_at("status", "numberReady"), "Ready pods."),
-            _count("Up-to-date", number_at("status", "updatedNumberScheduled"), "Updated pods."),
-            _count("Available", number_at("status", "numberAvailable"), "Available pods."),
+            _count(
+                "Desired",
+                number_at("status", "desiredNumberScheduled"),
+                doc("apps.v1.DaemonSetStatus.desiredNumberScheduled"),
+            ),
+            _count(
+                "Current",
+                number_at("status", "currentNumberScheduled"),
+                doc("apps.v1.DaemonSetStatus.currentNumberScheduled"),
+            ),
+            _count(
+                "Ready",
+                number_at("status", "numberReady"),
+                doc("apps.v1.DaemonSetStatus.numberReady"),
+            ),
+            _count(
+                "Up-to-date",
+                number_at("status", "updatedNumberScheduled"),
+                doc("apps.v1.DaemonSetStatus.updatedNumberScheduled"),
+            ),
+            _count(
+                "Available",
+                number_at("status", "numberAvailable"),
+                doc("apps.v1.DaemonSetStatus.numberAvailable"),
+            ),
             column(
                 "Node Selector",
                 labels_at("spec", "template", "spec", "nodeSelector"),
-                "Labels of the nodes that run a pod.",
+                doc("core.v1.PodSpec.nodeSelector"),
             ),
             AGE,
             *_TEMPLATE,
-            selector_column(selector_at("spec", "selector")),
+            selector_column(selector_at("spec", "selector"), doc("apps.v1.DaemonSetSpec.selector")),
         ),
     ),
     APPS.resource(
@@ -328,12 +355,20 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            column("Ready", _ready_of_wanted, "Ready pods, of all that are wanted."),
-            column("Up-to-date", number_at("status", "updatedReplicas"), "Updated pods."),
-            column("Available", number_at("status", "availableReplicas"), "Available pods."),
+            column("Ready", _ready_of_wanted, "Number of the pod with ready state"),
+            column(
+                "Up-to-date",
+                number_at("status", "updatedReplicas"),
+                doc("apps.v1.DeploymentStatus.updatedReplicas"),
+            ),
+            column(
+                "Available",
+                number_at("status", "availableReplicas"),
+                doc("apps.v1.DeploymentStatus.availableReplicas"),
+            ),
             AGE,
             *_TEMPLATE,
-            selector_column(_deployment_selector),
+            selector_column(_deployment_selector, doc("apps.v1.DeploymentSpec.selector")),
         ),
     ),
     APPS.resource(
@@ -353,12 +388,22 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            _count("Desired", number_at("spec", "replicas"), "Wanted pods."),
-            _count("Current", number_at("status", "replicas"), "Existing pods."),
-            _count("Ready", number_at("status", "readyReplicas"), "Ready pods."),
+            _count(
+                "Desired", number_at("spec", "replicas"), doc("apps.v1.ReplicaSetSpec.replicas")
+            ),
+            _count(
+                "Current", number_at("status", "replicas"), doc("apps.v1.ReplicaSetStatus.replicas")
+            ),
+            _count(
+                "Ready",
+                number_at("status", "readyReplicas"),
+                doc("apps.v1.ReplicaSetStatus.readyReplicas"),
+            ),
             AGE,
             *_TEMPLATE,
-            selector_column(selector_at("spec", "selector")),
+            selector_column(
+                selector_at("spec", "selector"), doc("apps.v1.ReplicaSetSpec.selector")
+            ),
         ),
         fields={"status.replicas": or_else(text_at("status", "replicas"), "0")},
     ),
@@ -380,7 +425,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            column("Ready", _ready_of_wanted, "Ready pods, of all that are wanted."),
+            column("Ready", _ready_of_wanted, "Number of the pod with ready state"),
             AGE,
             *_TEMPLATE,
         ),

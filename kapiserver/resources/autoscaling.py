@@ -14,6 +14,7 @@ from kapiserver.resources.printing import (
     UNSET,
     column,
     dig,
+    doc,
     items,
     number_at,
     table,
@@ -154,11 +155,27 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_defaults, validate=_validate, complete=True, generation=False
         ),
         columns=table(
-            column("Reference", _reference, "What it scales."),
-            column("Targets", _targets, "Current and wanted values of its metrics."),
-            column("MinPods", value_at("spec", "minReplicas", absent=UNSET), "Fewest pods."),
-            column("MaxPods", number_at("spec", "maxReplicas"), "Most pods."),
-            column("Replicas", number_at("status", "currentReplicas"), "Pods at the moment."),
+            column(
+                "Reference",
+                _reference,
+                doc("autoscaling.v2.HorizontalPodAutoscalerSpec.scaleTargetRef"),
+            ),
+            column("Targets", _targets, doc("autoscaling.v2.HorizontalPodAutoscalerSpec.metrics")),
+            column(
+                "MinPods",
+                value_at("spec", "minReplicas", absent=UNSET),
+                doc("autoscaling.v2.HorizontalPodAutoscalerSpec.minReplicas"),
+            ),
+            column(
+                "MaxPods",
+                number_at("spec", "maxReplicas"),
+                doc("autoscaling.v2.HorizontalPodAutoscalerSpec.maxReplicas"),
+            ),
+            column(
+                "Replicas",
+                number_at("status", "currentReplicas"),
+                doc("autoscaling.v2.HorizontalPodAutoscalerStatus.currentReplicas"),
+            ),
         ),
     ),
 )

@@ -15,6 +15,7 @@ from kapiserver.resources.printing import (
     NONE,
     column,
     dig,
+    doc,
     human_duration,
     items,
     labels_at,
@@ -180,7 +181,11 @@ def _requested_duration(request: Object, now: float) -> str:
     return NONE if seconds is None else human_duration(seconds)
 
 
-_SIGNER = column("SignerName", value_at("spec", "signerName", absent=NONE), "Who is asked to sign.")
+_SIGNER = column(
+    "SignerName",
+    value_at("spec", "signerName", absent=NONE),
+    doc("certificates.v1.CertificateSigningRequestSpec.signerName"),
+)
 _SIGNER_FIELD = {"spec.signerName": text_at("spec", "signerName")}
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
@@ -202,9 +207,21 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             NAME,
             AGE,
             _SIGNER,
-            column("Requestor", value_at("spec", "username"), "Who asks for it."),
-            column("RequestedDuration", _requested_duration, "How long it should be valid."),
-            column("Condition", _condition, "What has been decided and done."),
+            column(
+                "Requestor",
+                value_at("spec", "username"),
+                doc("certificates.v1.CertificateSigningRequestSpec.request"),
+            ),
+            column(
+                "RequestedDuration",
+                _requested_duration,
+                doc("certificates.v1.CertificateSigningRequestSpec.expirationSeconds"),
+            ),
+            column(
+                "Condition",
+                _condition,
+                doc("certificates.v1.CertificateSigningRequestStatus.conditions"),
+            ),
         ),
         fields=_SIGNER_FIELD,
     ),
@@ -234,19 +251,31 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            column("PodName", value_at("spec", "podName"), "The pod that gets it."),
+            column(
+                "PodName",
+                value_at("spec", "podName"),
+                doc("certificates.v1.PodCertificateRequestSpec.podName"),
+            ),
             column(
                 "ServiceAccountName",
                 value_at("spec", "serviceAccountName"),
-                "Who the pod runs as.",
+                doc("certificates.v1.PodCertificateRequestSpec.serviceAccountName"),
             ),
-            column("NodeName", value_at("spec", "nodeName"), "The node of the pod."),
-            column("SignerName", value_at("spec", "signerName"), "Who is asked to sign."),
+            column(
+                "NodeName",
+                value_at("spec", "nodeName"),
+                doc("certificates.v1.PodCertificateRequestSpec.nodeName"),
+            ),
+            column(
+                "SignerName",
+                value_at("spec", "signerName"),
+                doc("certificates.v1.PodCertificateRequestSpec.signerName"),
+            ),
             column("State", _state, "Is the request Pending, Issued, Denied, or Failed?"),
             column(
                 "UnverifiedUserAnnotations",
                 labels_at("spec", "unverifiedUserAnnotations"),
-                "What the pod's user tells the signer.",
+                doc("certificates.v1.PodCertificateRequestSpec.unverifiedUserAnnotations"),
             ),
         ),
         fields={

@@ -8,7 +8,7 @@ from kapiserver.errors import Cause
 from kapiserver.resources.declare import Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import forbidden, invalid, unsupported
-from kapiserver.resources.printing import column, table, value_at
+from kapiserver.resources.printing import column, doc, table, value_at
 from kapiserver.resources.strategies import without_status
 from kapiserver.resources.validation.formats import NON_NEGATIVE, Found
 from kapiserver.resources.validation.labels import check_qualified
@@ -63,6 +63,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             create_on_update=True,
             unconditional_update=False,
         ),
-        columns=table(column("Holder", value_at("spec", "holderIdentity"), "Who holds it.")),
+        columns=table(
+            column(
+                "Holder",
+                value_at("spec", "holderIdentity"),
+                doc("coordination.v1.LeaseSpec.holderIdentity"),
+            )
+        ),
     ),
 )

@@ -9,7 +9,7 @@ from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, Subresource, WriteContext
-from kapiserver.resources.printing import column, count_at, dig, table, value_at
+from kapiserver.resources.printing import column, count_at, dig, doc, table, value_at
 from kapiserver.resources.strategies import without_status
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.secrets import (
@@ -69,7 +69,7 @@ def _is_limited(obj: Object | None) -> bool:
     return _MOUNTABLE in (dig(obj, "metadata", "annotations") or {})
 
 
-_DATA = column("Data", count_at("data"), "Number of entries.")
+_DATA = column("Data", count_at("data"), doc("core.v1.Secret.data"))
 
 
 def _entries(obj: Object, now: float) -> int:
@@ -82,7 +82,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "configmaps",
         short=("cm",),
         strategy=without_status(complete=True, validate=_validate_config_map),
-        columns=table(column("Data", _entries, "Number of entries, text and binary.")),
+        columns=table(column("Data", _entries, doc("core.v1.ConfigMap.data"))),
     ),
     CORE.resource(
         "Secret",
@@ -94,7 +94,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             warnings=_warn_of_secret,
         ),
         columns=table(
-            column("Type", value_at("type"), "What the secret holds, for programs to rely on."),
+            column("Type", value_at("type"), doc("core.v1.Secret.type")),
             _DATA,
         ),
         fields={"type": text_at("type")},

@@ -13,8 +13,10 @@ from kapiserver.resources.declare import Group, text_at
 from kapiserver.resources.definition import Column, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.names import path_segment
 from kapiserver.resources.printing import (
+    NAME,
     column,
     dig,
+    doc,
     name,
     number,
     since,
@@ -112,21 +114,21 @@ def _source_field(event: Object) -> str:
 
 
 COLUMNS: tuple[Column, ...] = (
-    column("Last Seen", _last_seen, "Time since it happened last."),
-    column("Type", value_at("type"), "Normal or Warning."),
-    column("Reason", value_at("reason"), "Why it happened, in one word."),
-    column("Object", _object, "What it happened to."),
+    column("Last Seen", _last_seen, doc("core.v1.Event.lastTimestamp")),
+    column("Type", value_at("type"), doc("core.v1.Event.type")),
+    column("Reason", value_at("reason"), doc("core.v1.Event.reason")),
+    column("Object", _object, doc("core.v1.Event.involvedObject")),
     column(
         "Subobject",
         value_at("involvedObject", "fieldPath"),
-        "The part of the object that it happened to.",
+        doc("core.v1.ObjectReference.fieldPath"),
         wide=True,
     ),
-    column("Source", _source, "Component and instance that reported it.", wide=True),
-    column("Message", _message, "What happened, for people to read."),
-    column("First Seen", _first_seen, "Time since it happened first.", wide=True),
-    column("Count", _count, "How often it happened.", wide=True),
-    column("Name", name, "Name of the event.", format="name", wide=True),
+    column("Source", _source, doc("core.v1.Event.source"), wide=True),
+    column("Message", _message, doc("core.v1.Event.message")),
+    column("First Seen", _first_seen, doc("core.v1.Event.firstTimestamp"), wide=True),
+    column("Count", _count, doc("core.v1.Event.count"), wide=True),
+    column("Name", name, NAME.description, format="name", wide=True),
 )
 
 _REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")

@@ -116,8 +116,19 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             generation=False,
         ),
         columns=table(
-            column("Request", _usage(limits=False), "Used and hard amounts of what is requested."),
-            column("Limit", _usage(limits=True), "Used and hard amounts of what is limited."),
+            column(
+                "Request",
+                _usage(limits=False),
+                "Request represents a minimum amount of cpu/memory that a container may consume.",
+            ),
+            column(
+                "Limit",
+                _usage(limits=True),
+                (
+                    "Limits control the maximum amount of cpu/memory that a container may use "
+                    "independent of contention on the node."
+                ),
+            ),
         ),
     ),
 )

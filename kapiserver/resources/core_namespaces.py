@@ -113,7 +113,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate=_validate,
             generation=False,
         ),
-        columns=table(column("Status", value_at("status", "phase"), "Active or Terminating.")),
+        columns=table(column("Status", value_at("status", "phase"), "The status of the namespace")),
         fields={"name": text_at("metadata", "name"), "status.phase": text_at("status", "phase")},
     ),
 )

@@ -38,9 +38,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         deprecated="v1 ComponentStatus is deprecated in v1.19+",
         columns=(
             NAME,
-            column("Status", _status, "Status of the component's health condition."),
-            column("Message", _of_health("message"), "Message of the health condition."),
-            column("Error", _of_health("error"), "Error of the health condition."),
+            column("Status", _status, "Status of the component conditions"),
+            column("Message", _of_health("message"), "Message of the component conditions"),
+            column("Error", _of_health("error"), "Error of the component conditions"),
         ),
         virtual=True,
     ),

@@ -14,6 +14,7 @@ from kapiserver.resources.printing import (
     NAME,
     column,
     dig,
+    doc,
     images_at,
     labels_at,
     names_at,
@@ -104,8 +105,16 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
                 names_at("template", "spec"),
                 "Names of each container in the template.",
             ),
-            column("Images", images_at("template", "spec"), "Images of each container."),
-            column("Pod Labels", labels_at("template", "metadata", "labels"), "Labels of the pod."),
+            column(
+                "Images",
+                images_at("template", "spec"),
+                "Images referenced by each container in the template.",
+            ),
+            column(
+                "Pod Labels",
+                labels_at("template", "metadata", "labels"),
+                "The labels for the pod template.",
+            ),
         ),
     ),
     CORE.resource(
@@ -125,12 +134,29 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            column("Desired", number_at("spec", "replicas"), "Wanted pods.", type="integer"),
-            column("Current", number_at("status", "replicas"), "Existing pods.", type="integer"),
-            column("Ready", number_at("status", "readyReplicas"), "Ready pods.", type="integer"),
+            column(
+                "Desired",
+                number_at("spec", "replicas"),
+                doc("core.v1.ReplicationControllerSpec.replicas"),
+                type="integer",
+            ),
+            column(
+                "Current",
+                number_at("status", "replicas"),
+                doc("core.v1.ReplicationControllerStatus.replicas"),
+                type="integer",
+            ),
+            column(
+                "Ready",
+                number_at("status", "readyReplicas"),
+                doc("core.v1.ReplicationControllerStatus.readyReplicas"),
+                type="integer",
+            ),
             AGE,
             *pod_template_columns("spec", "template", "spec"),
-            selector_column(labels_at("spec", "selector")),
+            selector_column(
+                labels_at("spec", "selector"), doc("core.v1.ReplicationControllerSpec.selector")
+            ),
         ),
         fields={"status.replicas": or_else(text_at("status", "replicas"), "0")},
     ),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kapiserver.errors import Cause
 from kapiserver.request import UserInfo
@@ -51,6 +51,13 @@ Warn = Callable[[Object, WriteContext], Sequence[str]]
 NameRule = Callable[[str], Sequence[str]]  # returns the problems with a name, upstream's wording
 
 
+class FieldDoc(NamedTuple):
+    """What the published schema says of a field: the description of the column that shows it."""
+
+    schema: str
+    field: str
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A table column. `cell` gets the decoded object and the current unix time (for ages)."""
@@ -58,7 +65,7 @@ class Column:
     name: str
     type: str  # string, integer, number, boolean, date
     cell: Callable[[Object, float], Any]
-    description: str = ""
+    description: str | FieldDoc = ""
     format: str = ""  # "name" for the Name column
     priority: int = 0  # 0: normal, 1: only with -o wide
 
@@ -89,6 +96,7 @@ class Subresource:
     kind: str = ""  # empty: the parent's kind
     group: str = ""
     version: str = ""
+    accepted: tuple[str, ...] = ()  # other apiVersions that bodies may name, of the same shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from kapiserver.resources.declare import Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.printing import column, items, joined_with_more, table, text, value_at
+from kapiserver.resources.printing import (
+    column,
+    doc,
+    items,
+    joined_with_more,
+    table,
+    text,
+    value_at,
+)
 from kapiserver.resources.strategies import set_default, without_status
 from kapiserver.resources.validation.endpoints import check_slice, drop_topology, warn_of_slice
 
@@ -50,9 +58,13 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             generation_metadata=("labels",),
         ),
         columns=table(
-            column("AddressType", value_at("addressType"), "IPv4, IPv6 or FQDN."),
-            column("Ports", _ports, "Ports of every endpoint."),
-            column("Endpoints", _endpoints, "Addresses of the endpoints."),
+            column(
+                "AddressType",
+                value_at("addressType"),
+                doc("discovery.v1.EndpointSlice.addressType"),
+            ),
+            column("Ports", _ports, doc("discovery.v1.EndpointSlice.ports")),
+            column("Endpoints", _endpoints, doc("discovery.v1.EndpointSlice.endpoints")),
         ),
     ),
 )

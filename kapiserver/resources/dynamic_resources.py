@@ -10,7 +10,7 @@ from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group, text_at
 from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import shown, too_many
-from kapiserver.resources.printing import column, dig, items, since, table, text, value_at
+from kapiserver.resources.printing import column, dig, doc, items, since, table, text, value_at
 from kapiserver.resources.strategies import (
     drop_status,
     in_order,
@@ -257,10 +257,14 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             complete=True,
         ),
         columns=table(
-            column("Key", value_at("spec", "taint", "key"), "The key of the taint."),
-            column("Value", value_at("spec", "taint", "value"), "The value of the taint."),
-            column("Effect", value_at("spec", "taint", "effect"), "What the taint does."),
-            column("TimeAdded", _taint_age, "Time since the taint was added."),
+            column("Key", value_at("spec", "taint", "key"), doc("resource.v1.DeviceTaint.key")),
+            column(
+                "Value", value_at("spec", "taint", "value"), doc("resource.v1.DeviceTaint.value")
+            ),
+            column(
+                "Effect", value_at("spec", "taint", "effect"), doc("resource.v1.DeviceTaint.effect")
+            ),
+            column("TimeAdded", _taint_age, doc("resource.v1.DeviceTaint.timeAdded")),
         ),
     ),
     RESOURCE.resource(
@@ -277,7 +281,13 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             generation=False,
             complete=True,
         ),
-        columns=table(column("State", _state, "Pending, allocated, reserved or deleted.")),
+        columns=table(
+            column(
+                "State",
+                _state,
+                "A summary of the current state (allocated, pending, reserved, etc.).",
+            )
+        ),
     ),
     RESOURCE.resource(
         "ResourceClaimTemplate",
@@ -307,9 +317,13 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             complete=True,
         ),
         columns=table(
-            column("Node", value_at("spec", "nodeName"), "The node that has the devices."),
-            column("Driver", value_at("spec", "driver"), "The driver that offers them."),
-            column("Pool", value_at("spec", "pool", "name"), "The pool that they are part of."),
+            column(
+                "Node", value_at("spec", "nodeName"), doc("resource.v1.ResourceSliceSpec.nodeName")
+            ),
+            column(
+                "Driver", value_at("spec", "driver"), doc("resource.v1.ResourceSliceSpec.driver")
+            ),
+            column("Pool", value_at("spec", "pool", "name"), doc("resource.v1.ResourcePool.name")),
         ),
         fields={
             "spec.driver": text_at("spec", "driver"),

@@ -15,6 +15,7 @@ from kapiserver.resources.printing import (
     Cell,
     column,
     dig,
+    doc,
     items,
     number,
     number_at,
@@ -124,20 +125,24 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             column(
                 "PriorityLevel",
                 value_at("spec", "priorityLevelConfiguration", "name"),
-                "The priority level of its requests.",
+                doc("flowcontrol.v1.PriorityLevelConfigurationReference.name"),
             ),
             column(
                 "MatchingPrecedence",
                 number_at("spec", "matchingPrecedence"),
-                "Lower values are tried first.",
+                doc("flowcontrol.v1.FlowSchemaSpec.matchingPrecedence"),
             ),
             column(
                 "DistinguisherMethod",
                 value_at("spec", "distinguisherMethod", "type", absent=NONE),
-                "How its requests are divided into flows.",
+                doc("flowcontrol.v1.FlowSchemaSpec.distinguisherMethod"),
             ),
             AGE,
-            column("MissingPL", _missing_level, "Whether its priority level does not exist."),
+            column(
+                "MissingPL",
+                _missing_level,
+                "references a broken or non-existent PriorityLevelConfiguration",
+            ),
         ),
     ),
     FLOWCONTROL.resource(
@@ -152,18 +157,30 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             status_keeps=ALL_METADATA,
         ),
         columns=table(
-            column("Type", value_at("spec", "type"), "Limited or Exempt."),
+            column(
+                "Type",
+                value_at("spec", "type"),
+                doc("flowcontrol.v1.PriorityLevelConfigurationSpec.type"),
+            ),
             column(
                 "NominalConcurrencyShares",
                 _number_or_none(*_LIMITED, "nominalConcurrencyShares"),
-                "Its share of the server's seats.",
+                doc("flowcontrol.v1.LimitedPriorityLevelConfiguration.nominalConcurrencyShares"),
             ),
-            column("Queues", _number_or_none(*_QUEUING, "queues"), "Number of queues."),
-            column("HandSize", _number_or_none(*_QUEUING, "handSize"), "Queues of one flow."),
+            column(
+                "Queues",
+                _number_or_none(*_QUEUING, "queues"),
+                doc("flowcontrol.v1.QueuingConfiguration.queues"),
+            ),
+            column(
+                "HandSize",
+                _number_or_none(*_QUEUING, "handSize"),
+                doc("flowcontrol.v1.QueuingConfiguration.handSize"),
+            ),
             column(
                 "QueueLengthLimit",
                 _number_or_none(*_QUEUING, "queueLengthLimit"),
-                "Requests that one queue holds.",
+                doc("flowcontrol.v1.QueuingConfiguration.queueLengthLimit"),
             ),
         ),
     ),

@@ -17,6 +17,7 @@ from kapiserver.resources.printing import (
     column,
     comma_list,
     dig,
+    doc,
     items,
     marked_name,
     selector_at,
@@ -241,10 +242,25 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(STATUS,),
         strategy=with_status(complete=True, validate=_validate_ingress, warnings=_warn_of_ingress),
         columns=table(
-            column("Class", _class, "The class whose controller serves it."),
-            column("Hosts", _hosts, "Hosts that its rules match."),
-            column("Address", _address, "Addresses of the load balancer."),
-            column("Ports", _ports, "Ports that are open."),
+            column(
+                "Class",
+                _class,
+                (
+                    "The name of the IngressClass resource that should be used for additional "
+                    "configuration"
+                ),
+            ),
+            column(
+                "Hosts",
+                _hosts,
+                "Hosts that incoming requests are matched against before the ingress rule",
+            ),
+            column(
+                "Address",
+                _address,
+                "Address is a list containing ingress points for the load-balancer",
+            ),
+            column("Ports", _ports, "Ports of TLS configurations that open"),
         ),
     ),
     NETWORKING.resource(
@@ -260,8 +276,14 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             marked_name(_DEFAULT_CLASS),
-            column("Controller", value_at("spec", "controller"), "Who serves this class."),
-            column("Parameters", _parameters, "An object with further settings."),
+            column(
+                "Controller",
+                value_at("spec", "controller"),
+                "Controller that is responsible for handling this class",
+            ),
+            column(
+                "Parameters", _parameters, "A reference to a resource with additional parameters"
+            ),
             AGE,
         ),
     ),
@@ -277,7 +299,11 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             generation=True,
         ),
         columns=table(
-            column("Pod-Selector", selector_at("spec", "podSelector"), "Pods that it applies to."),
+            column(
+                "Pod-Selector",
+                selector_at("spec", "podSelector"),
+                doc("networking.v1.NetworkPolicySpec.podSelector"),
+            ),
         ),
     ),
     NETWORKING.resource(
@@ -287,7 +313,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         short=("ip",),
         name_rule=canonical_ip_problems,
         strategy=without_status(complete=True, validate=_validate_address),
-        columns=(NAME, column("ParentRef", _parent, "The object that the address belongs to.")),
+        columns=(NAME, column("ParentRef", _parent, doc("networking.v1.IPAddressSpec.parentRef"))),
     ),
     NETWORKING.resource(
         "ServiceCIDR",
@@ -301,6 +327,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate=_validate_ranges,
             generation=False,
         ),
-        columns=table(column("CIDRs", _cidrs, "Ranges that service addresses come from.")),
+        columns=table(column("CIDRs", _cidrs, doc("networking.v1.ServiceCIDRSpec.cidrs"))),
     ),
 )

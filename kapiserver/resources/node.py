@@ -67,8 +67,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             create_on_update=True,
             unconditional_update=False,
         ),
-        columns=table(
-            column("Handler", value_at("handler"), "How the container runtime knows it.")
-        ),
+        columns=table(column("Handler", value_at("handler"), "")),
     ),
 )

@@ -10,6 +10,7 @@ from kapiserver.resources.printing import (
     NAME,
     NONE,
     column,
+    doc,
     items,
     since,
     text,
@@ -188,19 +189,29 @@ def row_conditions(pod: Object) -> list[dict[str, Any]]:
 
 COLUMNS = (
     NAME,
-    column("Ready", _ready, "Containers that are ready, of all that should be."),
+    column("Ready", _ready, "The aggregate readiness state of this pod for accepting traffic."),
     column("Status", _status, "The aggregate status of the containers in this pod."),
-    column("Restarts", _restarts, "How often containers restarted, and when the last one did."),
-    AGE,
-    column("IP", _ip, "First address of the pod.", wide=True),
     column(
-        "Node", value_at("spec", "nodeName", absent=NONE), "Node that the pod runs on.", wide=True
+        "Restarts",
+        _restarts,
+        (
+            "The number of times the containers in this pod have been restarted and when the last"
+            " container in this pod has restarted."
+        ),
+    ),
+    AGE,
+    column("IP", _ip, doc("core.v1.PodStatus.podIP"), wide=True),
+    column(
+        "Node",
+        value_at("spec", "nodeName", absent=NONE),
+        doc("core.v1.PodSpec.nodeName"),
+        wide=True,
     ),
     column(
         "Nominated Node",
         value_at("status", "nominatedNodeName", absent=NONE),
-        "Node on which room is being made for the pod.",
+        doc("core.v1.PodStatus.nominatedNodeName"),
         wide=True,
     ),
-    column("Readiness Gates", _readiness_gates, "Readiness gates that passed, of all.", wide=True),
+    column("Readiness Gates", _readiness_gates, doc("core.v1.PodSpec.readinessGates"), wide=True),
 )

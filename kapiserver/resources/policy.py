@@ -37,17 +37,17 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             column(
                 "Min Available",
                 value_at("spec", "minAvailable", absent="N/A"),
-                "Fewest pods that must stay available.",
+                "The minimum number of pods that must be available.",
             ),
             column(
                 "Max Unavailable",
                 value_at("spec", "maxUnavailable", absent="N/A"),
-                "Most pods that may be unavailable.",
+                "The maximum number of pods that may be unavailable.",
             ),
             column(
                 "Allowed Disruptions",
                 number_at("status", "disruptionsAllowed"),
-                "Pods that may be disrupted now.",
+                "Calculated number of pods that may be disrupted at this time.",
                 type="integer",
             ),
         ),

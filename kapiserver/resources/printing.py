@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from kapiserver.resources.definition import Column, Object
+from kapiserver.resources.definition import Column, FieldDoc, Object
 
 NONE = "<none>"
 UNSET = "<unset>"
@@ -200,10 +200,16 @@ def images_at(*path: str) -> Cell:
     return lambda obj, now: container_images(dig(obj, *path))
 
 
+def doc(path: str) -> FieldDoc:
+    """`core.v1.PodStatus.podIP`: what the schema says of a field."""
+    schema, _, field = path.rpartition(".")
+    return FieldDoc(f"io.k8s.api.{schema}", field)
+
+
 def column(
     title: str,
     cell: Cell,
-    description: str = "",
+    description: str | FieldDoc = "",
     *,
     type: str = "string",
     format: str = "",
@@ -212,8 +218,11 @@ def column(
     return Column(title, type, cell, description, format, 1 if wide else 0)
 
 
-NAME = column("Name", name, "Name of the object, unique within its scope.", format="name")
-AGE = column("Age", age, "Time since the object was created.")
+_METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_CREATED = FieldDoc(_METADATA, "creationTimestamp")
+
+NAME = column("Name", name, FieldDoc(_METADATA, "name"), format="name")
+AGE = column("Age", age, _CREATED)
 
 
 def marked_name(annotation: str) -> Column:
@@ -226,7 +235,7 @@ def marked_name(annotation: str) -> Column:
     return column("Name", cell, NAME.description, format="name")
 
 
-CREATED_AT = column("Created At", created_at, "When the object was created.", type="date")
+CREATED_AT = column("Created At", created_at, _CREATED, type="date")
 
 # What a kind without a table of its own prints.
 PLAIN: tuple[Column, ...] = (NAME, CREATED_AT)
@@ -243,12 +252,17 @@ def pod_template_columns(*spec: str) -> tuple[Column, Column]:
         column(
             "Containers", names_at(*spec), "Names of each container in the template.", wide=True
         ),
-        column("Images", images_at(*spec), "Images referenced by each container.", wide=True),
+        column(
+            "Images",
+            images_at(*spec),
+            "Images referenced by each container in the template.",
+            wide=True,
+        ),
     )
 
 
-def selector_column(cell: Cell) -> Column:
-    return column("Selector", cell, "Label selector of the pods it owns.", wide=True)
+def selector_column(cell: Cell, description: FieldDoc) -> Column:
+    return column("Selector", cell, description, wide=True)
 
 
 def comma_list(values: Iterable[Any], *, absent: str = "") -> str:

@@ -14,7 +14,7 @@ from kapiserver.resources.definition import (
     WriteContext,
 )
 from kapiserver.resources.names import path_segment
-from kapiserver.resources.printing import AGE, NAME, PLAIN, Cell, column, dig, items, text
+from kapiserver.resources.printing import AGE, NAME, PLAIN, Cell, column, dig, doc, items, text
 from kapiserver.resources.strategies import without_status
 from kapiserver.resources.validation.roles import (
     RBAC_GROUP,
@@ -76,14 +76,14 @@ def _subjects(kind: str) -> Cell:
 
 _BINDING_COLUMNS: tuple[Column, ...] = (
     NAME,
-    column("Role", _role, "The role that is given."),
+    column("Role", _role, doc("rbac.v1.RoleBinding.roleRef")),
     AGE,
-    column("Users", _subjects("User"), "Users who get the role.", wide=True),
-    column("Groups", _subjects("Group"), "Groups that get the role.", wide=True),
+    column("Users", _subjects("User"), "Users in the roleBinding", wide=True),
+    column("Groups", _subjects("Group"), "Groups in the roleBinding", wide=True),
     column(
         "ServiceAccounts",
         _subjects("ServiceAccount"),
-        "Service accounts that get the role.",
+        "ServiceAccounts in the roleBinding",
         wide=True,
     ),
 )

@@ -8,7 +8,7 @@ from kapiserver.errors import Cause
 from kapiserver.resources.declare import Group
 from kapiserver.resources.definition import Object, ResourceDefinition, Strategy, WriteContext
 from kapiserver.resources.field_errors import forbidden, immutable, required, unsupported
-from kapiserver.resources.printing import AGE, NAME, column, flag_at, number_at, value_at
+from kapiserver.resources.printing import AGE, NAME, column, doc, flag_at, number_at, value_at
 from kapiserver.resources.strategies import set_default
 from kapiserver.resources.validation.pod_spec import PREEMPTION_POLICIES
 
@@ -88,18 +88,23 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            column("Value", number_at("value"), "Priority of its pods.", type="integer"),
+            column(
+                "Value",
+                number_at("value"),
+                doc("scheduling.v1.PriorityClass.value"),
+                type="integer",
+            ),
             column(
                 "Global-Default",
                 flag_at("globalDefault"),
-                "Whether pods without a class get this one.",
+                doc("scheduling.v1.PriorityClass.globalDefault"),
                 type="boolean",
             ),
             AGE,
             column(
                 "PreemptionPolicy",
                 value_at("preemptionPolicy"),
-                "Whether its pods displace others.",
+                doc("scheduling.v1.PriorityClass.preemptionPolicy"),
             ),
         ),
     ),

@@ -18,6 +18,7 @@ from kapiserver.resources.printing import (
     comma_list,
     count_at,
     dig,
+    doc,
     flag_at,
     items,
     table,
@@ -199,29 +200,29 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             column(
                 "AttachRequired",
                 flag_at("spec", "attachRequired", absent=True),
-                "Whether volumes must be attached before they are mounted.",
+                doc("storage.v1.CSIDriverSpec.attachRequired"),
                 type="boolean",
             ),
             column(
                 "PodInfoOnMount",
                 flag_at("spec", "podInfoOnMount"),
-                "Whether the driver is told about the pod.",
+                doc("storage.v1.CSIDriverSpec.podInfoOnMount"),
                 type="boolean",
             ),
             column(
                 "StorageCapacity",
                 flag_at("spec", "storageCapacity"),
-                "Whether the driver reports its capacity.",
+                doc("storage.v1.CSIDriverSpec.storageCapacity"),
                 type="boolean",
             ),
-            column("TokenRequests", _token_requests, "Audiences of tokens that it needs."),
+            column("TokenRequests", _token_requests, doc("storage.v1.CSIDriverSpec.tokenRequests")),
             column(
                 "RequiresRepublish",
                 flag_at("spec", "requiresRepublish"),
-                "Whether volumes are published again and again.",
+                doc("storage.v1.CSIDriverSpec.requiresRepublish"),
                 type="boolean",
             ),
-            column("Modes", _modes, "Kinds of volumes that it supports."),
+            column("Modes", _modes, doc("storage.v1.CSIDriverSpec.volumeLifecycleModes")),
         ),
     ),
     STORAGE.resource(
@@ -235,7 +236,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             column(
                 "Drivers",
                 count_at("spec", "drivers"),
-                "Number of drivers on the node.",
+                "Drivers indicates the number of CSI drivers registered on the node",
                 type="integer",
             )
         ),
@@ -251,8 +252,16 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            column("StorageClassName", value_at("storageClassName"), "Its storage class."),
-            column("Capacity", value_at("capacity", absent=UNSET), "What can be provisioned."),
+            column(
+                "StorageClassName",
+                value_at("storageClassName"),
+                doc("storage.v1.CSIStorageCapacity.storageClassName"),
+            ),
+            column(
+                "Capacity",
+                value_at("capacity", absent=UNSET),
+                doc("storage.v1.CSIStorageCapacity.capacity"),
+            ),
         ),
     ),
     STORAGE.resource(
@@ -270,21 +279,23 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         ),
         columns=(
             NAME,
-            column("Provisioner", value_at("provisioner"), "Who makes the volumes."),
+            column(
+                "Provisioner", value_at("provisioner"), doc("storage.v1.StorageClass.provisioner")
+            ),
             column(
                 "ReclaimPolicy",
                 value_at("reclaimPolicy", absent="Delete"),
-                "What happens to released volumes.",
+                doc("storage.v1.StorageClass.reclaimPolicy"),
             ),
             column(
                 "VolumeBindingMode",
                 value_at("volumeBindingMode", absent="Immediate"),
-                "When volumes are bound.",
+                doc("storage.v1.StorageClass.volumeBindingMode"),
             ),
             column(
                 "AllowVolumeExpansion",
                 flag_at("allowVolumeExpansion"),
-                "Whether volumes may grow.",
+                doc("storage.v1.StorageClass.allowVolumeExpansion"),
             ),
             AGE,
         ),
@@ -305,13 +316,26 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             generation=False,
         ),
         columns=table(
-            column("Attacher", value_at("spec", "attacher"), "The driver.", format="name"),
-            column("PV", value_at("spec", "source", "persistentVolumeName"), "The volume."),
-            column("Node", value_at("spec", "nodeName"), "The node."),
+            column(
+                "Attacher",
+                value_at("spec", "attacher"),
+                doc("storage.v1.VolumeAttachmentSpec.attacher"),
+                format="name",
+            ),
+            column(
+                "PV",
+                value_at("spec", "source", "persistentVolumeName"),
+                doc("storage.v1.VolumeAttachmentSource.persistentVolumeName"),
+            ),
+            column(
+                "Node",
+                value_at("spec", "nodeName"),
+                doc("storage.v1.VolumeAttachmentSpec.nodeName"),
+            ),
             column(
                 "Attached",
                 flag_at("status", "attached"),
-                "Whether the volume is attached.",
+                doc("storage.v1.VolumeAttachmentStatus.attached"),
                 type="boolean",
             ),
         ),
@@ -323,6 +347,12 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         short=("vac",),
         strategy=without_status(validate=_validate_attributes_class, complete=True),
-        columns=table(column("DriverName", value_at("driverName"), "The driver that knows it.")),
+        columns=table(
+            column(
+                "DriverName",
+                value_at("driverName"),
+                doc("storage.v1.VolumeAttributesClass.driverName"),
+            )
+        ),
     ),
 )

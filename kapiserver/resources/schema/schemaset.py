@@ -61,6 +61,11 @@ class SchemaSet:
         )
         return loaded
 
+    def describe(self, name: str, field: str) -> str:
+        """What a definition says of one of its fields; nothing, if it does not know the field."""
+        described: str = self.definition(name)["properties"].get(field, {}).get("description", "")
+        return described
+
     def openapi(self, name: str, version: Literal[2, 3]) -> bytes:
         """A definition's JSON for an OpenAPI document of that version."""
         added = self._added.get(name)

@@ -155,6 +155,7 @@ async def test_tables_have_columns_and_rows(api: Api) -> None:
     table = (await api.get(MAPS, headers=TABLE)).json
     assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")
     assert [c["name"] for c in table["columnDefinitions"]] == ["Name", "Data", "Age"]
+    assert table["columnDefinitions"][0]["description"].startswith("Name must be unique within")
     (row,) = table["rows"]
     assert row["cells"][:2] == ["a", 0]
     assert row["object"]["kind"] == "PartialObjectMetadata"

@@ -52,61 +52,6 @@ def test_a_row_of_an_object_without_fields_has_all_cells(definition: Any) -> Non
             column.cell(obj, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("resource", "names"),
-    [
-        ("pods", "Name Ready Status Restarts Age"),
-        ("deployments.apps", "Name Ready Up-to-date Available Age"),
-        ("replicasets.apps", "Name Desired Current Ready Age"),
-        ("statefulsets.apps", "Name Ready Age"),
-        (
-            "daemonsets.apps",
-            "Name Desired Current Ready Up-to-date Available Node_Selector Age",
-        ),
-        ("jobs.batch", "Name Status Completions Duration Age"),
-        ("cronjobs.batch", "Name Schedule Timezone Suspend Active Last_Schedule Age"),
-        ("services", "Name Type Cluster-IP External-IP Port(s) Age"),
-        ("nodes", "Name Status Roles Age Version"),
-        ("namespaces", "Name Status Age"),
-        ("configmaps", "Name Data Age"),
-        ("secrets", "Name Type Data Age"),
-        ("serviceaccounts", "Name Age"),
-        ("events", "Last_Seen Type Reason Object Message"),
-        (
-            "persistentvolumes",
-            "Name Capacity Access_Modes Reclaim_Policy Status Claim StorageClass "
-            "VolumeAttributesClass Reason Age",
-        ),
-        (
-            "persistentvolumeclaims",
-            "Name Status Volume Capacity Access_Modes StorageClass VolumeAttributesClass Age",
-        ),
-        ("ingresses.networking.k8s.io", "Name Class Hosts Address Ports Age"),
-        ("roles.rbac.authorization.k8s.io", "Name Created_At"),
-        ("rolebindings.rbac.authorization.k8s.io", "Name Role Age"),
-        (
-            "customresourcedefinitions.apiextensions.k8s.io",
-            "Name Group Scope Versions Created_At",
-        ),
-        ("apiservices.apiregistration.k8s.io", "Name Service Available Age"),
-        (
-            "certificatesigningrequests.certificates.k8s.io",
-            "Name Age SignerName Requestor RequestedDuration Condition",
-        ),
-        ("priorityclasses.scheduling.k8s.io", "Name Value Global-Default Age PreemptionPolicy"),
-        (
-            "horizontalpodautoscalers.autoscaling",
-            "Name Reference Targets MinPods MaxPods Replicas Age",
-        ),
-        ("resourcequotas", "Name Request Limit Age"),
-        ("limitranges", "Name Created_At"),
-    ],
-)
-def test_columns(resource: str, names: str) -> None:
-    shown = row(resource, {"metadata": {}})
-    assert [name.replace(" ", "_") for name in shown] == names.split()
-
-
 def test_a_deployment() -> None:
     obj = {
         "metadata": named("api"),

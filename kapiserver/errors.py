@@ -197,6 +197,13 @@ class RequestEntityTooLarge(ApiError):
 class UnsupportedMediaType(ApiError):
     code, reason = 415, "UnsupportedMediaType"
 
+    @classmethod
+    def routed(cls) -> UnsupportedMediaType:
+        """What upstream's router says, where routes are chosen by it."""
+        error = cls("415: Unsupported Media Type")
+        error.empty_details = True
+        return error
+
 
 class Invalid(ApiError):
     """422 with one cause per field error; kind here is the Kind, not the resource."""

@@ -82,22 +82,26 @@ def _check_type(call: Call, obj: Object, body: bytes) -> None:
     kind, api_version = obj["kind"], obj["apiVersion"]
     if kind == scope.kind and api_version == scope.api_version:
         return
+    version = api_version.rpartition("/")[2]
+    problem = other_kind(call, kind, api_version)
+    raise BadRequest(
+        f'{kind} in version "{version}" cannot be handled as a {scope.kind}: {problem}'
+    )
+
+
+def other_kind(call: Call, kind: str, api_version: str) -> str:
+    """Why an object that says that it is another kind cannot be taken."""
+    scope = call.scope
     group, _, version = api_version.rpartition("/")
     if call.services.scopes.registry.lookup_kind(group, version, kind) is None:
-        problem = (
-            f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
-        )
-    elif kind == scope.kind:
+        return f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
+    if kind == scope.kind:
         raise BadRequest(
             f"the API version in the data ({api_version}) does not match the expected API "
             f"version ({scope.api_version})"
         )
-    else:
-        package = _PACKAGES.get(scope.group) or scope.group.partition(".")[0]
-        problem = f"converting ({version}.{kind}) to ({package}.{scope.kind}): unknown conversion"
-    raise BadRequest(
-        f'{kind} in version "{version}" cannot be handled as a {scope.kind}: {problem}'
-    )
+    package = _PACKAGES.get(scope.group) or scope.group.partition(".")[0]
+    return f"converting ({version}.{kind}) to ({package}.{scope.kind}): unknown conversion"
 
 
 def _unusable(scope: Scope, problem: str) -> BadRequest:

@@ -14,8 +14,8 @@ from kapiserver.api.answers import object_answer
 from kapiserver.api.apply.verb import apply, is_apply
 from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
 from kapiserver.api.call import Call
-from kapiserver.api.decoding import unknown_fields
-from kapiserver.api.go_text import kind_name
+from kapiserver.api.decoding import other_kind, unknown_fields
+from kapiserver.api.go_text import kind_name, plain
 from kapiserver.api.negotiation import (
     APPLY_PATCH,
     JSON,
@@ -28,7 +28,8 @@ from kapiserver.api.negotiation import (
 from kapiserver.api.options import IGNORE, STRICT, WriteOptions, write_options
 from kapiserver.api.patches import json_patch, merge_patch, strategic
 from kapiserver.api.patches.json_patch import JsonPatchError
-from kapiserver.api.patches.strategic import StrategicPatchError
+from kapiserver.api.patches.restoring import fault
+from kapiserver.api.patches.strategic import LISTS_OF_LISTS, StrategicPatchError
 from kapiserver.api.render import output_of
 from kapiserver.api.write import AbsentError, Build, Update
 from kapiserver.errors import (
@@ -36,6 +37,8 @@ from kapiserver.errors import (
     BadRequest,
     Invalid,
     RequestEntityTooLarge,
+    UnclassifiedError,
+    UnsupportedMediaType,
 )
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
@@ -46,6 +49,7 @@ from kapiserver.resources.schema.strictness import MAX_FINDINGS
 MAX_OPERATIONS = 10_000
 
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+CUSTOM_PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 _OPERATION_TYPE = "[]handlers.jsonPatchOp"
 _OPERATION_FIELDS = ("op", "path", "from", "value")
 
@@ -81,7 +85,7 @@ async def read_patch(call: Call) -> tuple[Build, WriteOptions]:
 
     def build(current: Object) -> Object:
         patched = change(current, orjson.loads(body.text))
-        return _checked(call, patched, options.field_validation, body.duplicates)
+        return _checked(call, patched, options.field_validation, body)
 
     return build, options
 
@@ -104,8 +108,11 @@ async def _read_body(call: Call, options: WriteOptions) -> _Body:
     """A body that is a patch of a known type."""
     request = call.context.request
     content_type = media_type(request.header(b"content-type"))
-    if content_type not in PATCH_TYPES:
-        raise unsupported(PATCH_TYPES)
+    if call.scope.is_custom:
+        if content_type not in CUSTOM_PATCH_TYPES:
+            raise unsupported(CUSTOM_PATCH_TYPES)
+    elif content_type not in PATCH_TYPES:
+        raise UnsupportedMediaType.routed()
     text = await request.body(BODY_LIMIT)
     strict = options.field_validation != IGNORE
     # a strategic merge patch is decoded without further words
@@ -139,9 +146,17 @@ def _application(call: Call, content_type: str) -> Callable[[Object, Any], Any]:
         try:
             return strategic.apply(current, body, schema)
         except StrategicPatchError as error:
-            raise BadRequest(str(error)) from error
+            raise _refusal(error) from error
 
     return apply_strategic
+
+
+def _refusal(error: StrategicPatchError) -> ApiError:
+    """Upstream knows two classes of these; with the others it fails."""
+    text = str(error)
+    if text.startswith("invalid patch format of "):
+        return BadRequest(text)
+    return UnprocessablePatch() if text == LISTS_OF_LISTS else UnclassifiedError(text)
 
 
 def _apply_json_patch(current: Object, operations: Any) -> Any:
@@ -181,8 +196,9 @@ def _check_operations(operations: Any) -> list[str]:
     return unknown[:MAX_FINDINGS]
 
 
-def _checked(call: Call, patched: Any, validation: str, duplicates: list[str]) -> Object:
+def _checked(call: Call, patched: Any, validation: str, body: _Body) -> Object:
     """The patched document as an object of the schema."""
+    strategic_patch = body.content_type == STRATEGIC_PATCH
     if not isinstance(patched, dict):
         raise _unusable(patched, f"json: cannot unmarshal {kind_name(patched)} into Go value")
     try:
@@ -190,24 +206,44 @@ def _checked(call: Call, patched: Any, validation: str, duplicates: list[str]) -
     except Unreadable as error:  # each part was fine, but they nest too deep together
         raise BadRequest(f"error decoding patch: {error}") from error
     scope = call.scope
-    if (patched.get("kind"), patched.get("apiVersion")) != (scope.kind, scope.api_version):
-        given = f"{patched.get('apiVersion', '')}, Kind={patched.get('kind', '')}"
-        raise BadRequest(
-            f"the kind and apiVersion of an object cannot be patched: {given} is not "
-            f"{scope.api_version}, Kind={scope.kind}"
-        )
+    if not strategic_patch:
+        _keep_type(call, patched)
+    patched["kind"], patched["apiVersion"] = scope.kind, scope.api_version
     findings = scope.validator.check(patched, on_unknown="collect")
     if findings.error:
+        if strategic_patch:
+            schemas = scope.field_types.schemas
+            problem = fault(schemas, schemas.node(scope.version.schema), patched)
+            raise _unusable(orjson.loads(body.text), problem or findings.error, go=True)
         raise _unusable(patched, findings.error)
-    strict = [*duplicates, *unknown_fields(findings.unknown)]
+    strict = [*body.duplicates, *unknown_fields(findings.unknown)]
     if strict and validation == STRICT:
-        raise _unusable(patched, f"strict decoding error: {', '.join(strict)}")
+        shown = orjson.loads(body.text) if strategic_patch else patched
+        problem = f"strict decoding error: {', '.join(strict)}"
+        raise _unusable(shown, problem, go=strategic_patch)
     if validation != IGNORE:
         for finding in strict:
             call.context.warn(finding)
     return patched
 
 
-def _unusable(patched: Any, problem: str) -> Invalid:
-    shown = orjson.dumps(patched).decode()
+def _keep_type(call: Call, patched: Object) -> None:
+    """A document that is now of another kind is refused. Without a kind it is what it was."""
+    scope = call.scope
+    kind = patched.get("kind") or scope.kind
+    api_version = patched.get("apiVersion") or scope.api_version
+    for field, given in (("apiVersion", api_version), ("kind", kind)):
+        if not isinstance(given, str):
+            problem = (
+                "couldn't get version/kind; json parse error: json: cannot unmarshal "
+                f"{kind_name(given)} into Go struct field .{field} of type string"
+            )
+            raise _unusable(patched, problem)
+    if (kind, api_version) != (scope.kind, scope.api_version):
+        raise _unusable(patched, other_kind(call, kind, api_version))
+
+
+def _unusable(document: Any, problem: str, *, go: bool = False) -> Invalid:
+    """`go`: the document is shown as Go prints a map, not as JSON."""
+    shown = plain(document) if go else orjson.dumps(document).decode()
     return Invalid.of("", "", "", [invalid("patch", shown, problem)])

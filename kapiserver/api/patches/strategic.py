@@ -28,6 +28,7 @@ _PATCH = "$patch"
 _RETAIN = "$retainKeys"
 _ORDER = "$setElementOrder/"
 _DELETE = "$deleteFromPrimitiveList/"
+LISTS_OF_LISTS = "lists of lists are not supported"
 
 
 class StrategicPatchError(Exception):
@@ -116,9 +117,10 @@ def _merge_list(
     items = [*original, *patch]
     objects = sum(isinstance(item, dict) for item in items)
     if any(isinstance(item, list) for item in items):
-        raise StrategicPatchError("lists of lists are not supported")
+        raise StrategicPatchError(LISTS_OF_LISTS)
     if objects not in (0, len(items)):
-        raise StrategicPatchError("list element types are not identical")
+        shown = plain([original, patch])
+        raise StrategicPatchError(f"list element types are not identical: {shown}")
     if not objects:
         merged = list(dict.fromkeys(items))
         return _ordered(merged, original, patch if order is None else order, lambda item: item)

@@ -194,7 +194,10 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"$retainKeys": "type", "type": "x"}, "invalid patch format of retainKeys"),
     ({"$retainKeys": ["a"], "hostPID": True}, "invalid patch format of retainKeys"),
     ({"$setElementOrder/containers": "a"}, "invalid patch format of setElementOrder list"),
-    ({"containers": [{"name": "a"}, "b"]}, "list element types are not identical"),
+    (
+        {"containers": [{"name": "a"}, "b"]},
+        "list element types are not identical: [[map[image:a:1 name:a]] [map[name:a] b]]",
+    ),
 ]
 
 

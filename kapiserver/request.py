@@ -118,11 +118,12 @@ class Request:
 class Frame:
     """Bytes that many streams send. Each protocol's framing of them is made once and shared."""
 
-    __slots__ = ("chunked", "data")
+    __slots__ = ("chunked", "data", "messages")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.chunked: bytes | None = None  # HTTP/1.1 chunk, made by the first h1 stream
+        self.messages: Frame | None = None  # WebSocket messages, made by the first WebSocket
 
 
 class ResponseStream(Protocol):
@@ -155,19 +156,11 @@ class StreamCut(Exception):
     """
 
 
-class Duplex(Protocol):
+class Duplex(ResponseStream, Protocol):
     """A client connection after the switch of protocols: bytes in, bytes out."""
 
     async def receive(self) -> bytes:
         """What has arrived; b"" when the client is gone. Not read: the client is held back."""
-        ...
-
-    async def send(self, data: bytes) -> bool:
-        """Send with backpressure; False when the client is gone. Raises nothing."""
-        ...
-
-    async def closed(self) -> None:
-        """Returns when the client has gone away or the server is draining."""
         ...
 
 
@@ -182,8 +175,8 @@ class Response:
     end adds content-length, date-free; gzip is applied by the front end when the client accepts
     it, `compressible` is set and the body is large (128 KiB, as kube-apiserver). `length` is what a
     stream will come to, where it is known. `upgrade` goes with status 101 and is only for requests
-    that are `upgradable`; the connection ends with it. The client of a `patient` stream may stop
-    reading for as long as it likes (somebody is looking at a log page by page).
+    that are `upgradable`; the connection ends with it. The client of a `patient` stream or upgrade
+    may stop reading for as long as it likes (somebody is looking at a log page by page).
     """
 
     status: int = 200

@@ -1,5 +1,6 @@
 """WATCH: a stream of events. What is refused before the stream starts is an ordinary error; what
-happens later (a resourceVersion that is gone, most of all) is an ERROR event in the stream."""
+happens later (a resourceVersion that is gone, most of all) is an ERROR event in the stream. Over a
+WebSocket, each event is a message."""
 
 from __future__ import annotations
 
@@ -17,8 +18,17 @@ from kapiserver.api.negotiation import (
     negotiate_stream,
 )
 from kapiserver.api.options import include_object, list_options
-from kapiserver.request import Response
+from kapiserver.request import Request, Response, StreamFunction
+from kapiserver.resources.protobuf import unframed
 from kapiserver.storage import WatchQuery
+from kapiserver.websockets import (
+    MessageForm,
+    accept_fields,
+    asked_protocols,
+    check_handshake,
+    is_websocket,
+    over_websocket,
+)
 
 
 async def watch(call: Call) -> Response:
@@ -40,5 +50,23 @@ async def watch(call: Call) -> Response:
         options.bookmarks,
         options.timeout,
     )
-    headers = [(b"content-type", content_type.encode())]
-    return Response(200, headers, stream=call.scope.objects.watch(query).run)
+    run = call.scope.objects.watch(query).run
+    if is_websocket(context.request):
+        return _switched(context.request, run, _LINES if output.encoder is None else _FRAMES)
+    return Response(200, [(b"content-type", content_type.encode())], stream=run)
+
+
+def _lines(events: bytes) -> list[bytes]:
+    return events.splitlines(keepends=True)
+
+
+_LINES = MessageForm(text=True, split=_lines)
+_FRAMES = MessageForm(text=False, split=unframed)
+
+
+def _switched(request: Request, run: StreamFunction, form: MessageForm) -> Response:
+    """Events are the same under any subprotocol: the first that is offered will do."""
+    check_handshake(request)
+    protocol = next(iter(asked_protocols(request)), "")
+    fields = accept_fields(request, protocol)
+    return Response(101, fields, upgrade=over_websocket(run, form))

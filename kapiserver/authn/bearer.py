@@ -1,4 +1,4 @@
-"""`Authorization: Bearer …`: whoever knows the token is its owner.
+"""`Authorization: Bearer …`, or a WebSocket's subprotocol: who knows the token is its owner.
 
 In: a request, or a token that somebody wants reviewed. Out: its owner, or a refusal. Several kinds
 of tokens are known; each is asked in turn and the first owner found counts. A token that no kind
@@ -7,6 +7,8 @@ knows is refused as one that a kind knows and does not accept.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -14,6 +16,7 @@ from typing import NamedTuple, Protocol
 from kapiserver.authn.authenticator import Unsettled
 from kapiserver.errors import Unauthorized
 from kapiserver.request import Request, UserInfo
+from kapiserver.websockets import asked_protocols, protocol_tokens
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,8 @@ class BearerTokens:
 
     def authenticate(self, request: Request) -> UserInfo | None:
         token = bearer_token(request)
+        if token is None and request.upgradable:
+            token = websocket_token(request)
         if token is None:
             return None
         try:
@@ -103,3 +108,21 @@ def bearer_token(request: Request) -> bytes | None:
     scheme, _, token = header.strip().partition(b" ")
     token = token.strip()
     return token if scheme.lower() == b"bearer" and token else None
+
+
+def websocket_token(request: Request) -> bytes | None:
+    """The token that a browser sent as a subprotocol. Raises Unauthorized when it is malformed.
+
+    Another subprotocol must be offered beside it: a browser wants one echoed, and not the token.
+    """
+    tokens = protocol_tokens(request)
+    if not any(tokens):
+        return None
+    if len(tokens) > 1 or "=" in tokens[0] or not asked_protocols(request):
+        raise Unauthorized()
+    try:
+        token = base64.b64decode(tokens[0] + "=" * (-len(tokens[0]) % 4), b"-_", validate=True)
+        token.decode()
+    except (binascii.Error, ValueError) as error:
+        raise Unauthorized() from error
+    return token or None

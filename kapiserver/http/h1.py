@@ -294,7 +294,8 @@ class H1Protocol(H11Protocol):
         """The exchange has answered 101: what arrives is its, from the end of its request on."""
         self._switched = True
         self._incoming = exchange
-        self.transport.be_patient()
+        if exchange.patient:
+            self.transport.be_patient()
         rest, self._rest = self._rest, b""
         if rest:
             exchange.feed(rest)

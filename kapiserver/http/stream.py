@@ -190,6 +190,7 @@ class Exchange(ABC):
         headers = response.headers
         if response.upgrade is not None:
             self._streaming = True
+            self.patient = response.patient
             return await self.switch(response.headers, response.upgrade)
         if response.stream is not None:
             self._streaming = True

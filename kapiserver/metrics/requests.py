@@ -60,7 +60,7 @@ class RequestMetrics(InstantStage):
             series = self.series.setdefault(labels, Series())
         status = response.status
         series.by_code[status] = series.by_code.get(status, 0) + 1
-        if response.stream is None:
+        if response.stream is None and response.upgrade is None:
             seconds = perf_counter() - context.started
             series.total_seconds += seconds
             series.buckets[bisect_left(BUCKETS, seconds)] += 1

@@ -171,7 +171,7 @@ async def switched(
             raw = head.headers.raw_items()
             if head.status_code == 101:
                 after = partial(_closing, backend, run, backend.after_switch())
-                return Response(101, answer(raw), upgrade=after)
+                return Response(101, answer(raw), upgrade=after, patient=True)
             if head.status_code < 400:
                 text = f"invalid upgrade response: status code {head.status_code}"
                 raise ProxyFailed(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kapiserver.request import Headers, Request
+from kapiserver.websockets.handshake import BEARER
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -32,7 +33,7 @@ _CORS = frozenset(
         b"access-control-allow-origin",
     )
 )
-_BEARER_PROTOCOL = b"base64url.bearer.authorization.k8s.io."
+_BEARER_PROTOCOL = BEARER.encode()
 _PROTOCOLS = b"sec-websocket-protocol"
 
 

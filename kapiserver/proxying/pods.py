@@ -21,9 +21,11 @@ from kapiserver.proxying.backend import BackendError
 from kapiserver.proxying.forward import ProxyFailed, opened, relay, upgrade
 from kapiserver.proxying.kubelets import KubeletSettings, kubelet, node_of
 from kapiserver.proxying.target import Target
+from kapiserver.proxying.websocket_logs import log_messages, log_protocol
 from kapiserver.request import Response
 from kapiserver.resources.field_errors import forbidden as forbidden_field
 from kapiserver.resources.field_errors import invalid, not_supported
+from kapiserver.websockets import is_websocket
 
 _LOG_STREAMS = ("All", "Stderr", "Stdout")
 _CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
@@ -53,7 +55,7 @@ class PodConnections:
         self._authorizer = authorizer
 
     async def log(self, call: Call) -> Response:
-        query = call.context.query
+        query, request = call.context.query, call.context.request
         parameters = log_parameters(query, call.name)
         pod = await pod_of(call, call.name)
         container = choose_container(pod, first(query, "container"))
@@ -65,6 +67,7 @@ class PodConnections:
         target = kubelet(node, self._settings, path, encoded(parameters))
         if flag(query, "insecureSkipTLSVerifyBackend"):
             target = replace(target, tls=self._settings.insecure_context)
+        protocol = log_protocol(request) if is_websocket(request) else None
 
         def failed(text: str) -> ProxyFailed:
             return ProxyFailed(f'Get "{target.url}": {text}')
@@ -83,10 +86,9 @@ class PodConnections:
         except BaseException:
             await backend.close()
             raise
+        if protocol is not None:
+            return log_messages(request, protocol, relay(backend))
         fields = [(b"content-type", b"text/plain")]
-        if call.context.request.method == "HEAD":
-            await backend.close()  # nobody will run a stream function
-            return Response(200, fields)
         return Response(200, fields, stream=relay(backend), patient=True)
 
     async def execute(self, call: Call) -> Response:

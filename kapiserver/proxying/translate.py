@@ -21,14 +21,14 @@ from kapiserver.proxying.backend import Backend
 from kapiserver.proxying.forward import TUNNEL_BYTES, Run, switched, until_left
 from kapiserver.proxying.headers import request_fields
 from kapiserver.proxying.target import Target
-from kapiserver.proxying.websocket import (
+from kapiserver.request import Duplex, Response
+from kapiserver.websockets import (
     GOING_WELL,
     PROTOCOL_ERROR,
     ServerSocket,
     accept_fields,
     asked_protocols,
 )
-from kapiserver.request import Duplex, Response
 
 FEATURE = "ExtendWebSocketsToKubelet"
 CHANNELS = "v5.channel.k8s.io"

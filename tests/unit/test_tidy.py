@@ -19,6 +19,7 @@ MAX_LINES = 500
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "version", "config", "logs", "setting_table", "setting_values"),
     ("request", "pki"),
+    ("websockets",),
     ("storage",),
     ("resources",),
     ("pipeline", "authn", "authz", "audit", "admission", "api", "proxying"),

@@ -10,6 +10,7 @@ from kapiserver.resources.protobuf.encoder import Encoder, Unwritable
 from kapiserver.resources.protobuf.envelope import Envelope, open_envelope
 from kapiserver.resources.protobuf.messages import Message, Messages
 from kapiserver.resources.protobuf.wire import WireError
+from kapiserver.resources.protobuf.writing import unframed
 
 __all__ = [
     "Encoder",
@@ -19,4 +20,5 @@ __all__ = [
     "Unwritable",
     "WireError",
     "open_envelope",
+    "unframed",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +56,15 @@ def delimited(tag: bytes, data: bytes) -> bytes:
 def frame(data: bytes) -> bytes:
     """One message of a stream: its length in four bytes, then the message."""
     return _FRAME_SIZE.pack(len(data)) + data
+
+
+def unframed(frames: bytes) -> Iterator[bytes]:
+    """The messages in whole frames."""
+    at = 0
+    while at < len(frames):
+        start = at + _FRAME_SIZE.size
+        at = start + int(_FRAME_SIZE.unpack_from(frames, at)[0])
+        yield frames[start:at]
 
 
 # --- fields ----------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def tunnel(run: Run) -> TestDispatcher:
         if not request.upgradable:
             return Response(400)
         upgrade = request.header(b"upgrade") or b""
-        return Response(101, [(b"upgrade", upgrade)], upgrade=run)
+        return Response(101, [(b"upgrade", upgrade)], upgrade=run, patient=True)
 
     return TestDispatcher(routes={"/api/tunnel": route})
 

@@ -1,48 +1,37 @@
 """The server's end of a WebSocket on a connection that has been upgraded.
 
-In: a `Duplex`. Out: parts of binary messages as they arrive (a message is never held whole), and
-whole messages sent. Pings are answered here.
+In: a `Duplex`. Out: parts of messages as they arrive (a message is never held whole), and whole
+messages sent. Pings are answered here. Nothing is written behind a message of which, because its
+sender was cancelled, only a part is out: the connection then ends without a word.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import struct
 from collections import deque
 
 import trio
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 
-from kapiserver.request import Duplex, Request
+from kapiserver.request import Duplex, Frame
 
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 GOING_WELL, PROTOCOL_ERROR = 1000, 1002
 _NOT_SENT = 1005, 1006  # codes that only say that there was none
 
-
-def asked_protocols(request: Request) -> list[str]:
-    """The subprotocols of a WebSocket request; none when it is something else."""
-    upgrade = request.header(b"upgrade") or b""
-    if not request.upgradable or upgrade.lower() != b"websocket" or request.method != "GET":
-        return []
-    return [
-        protocol.strip().decode("latin-1")
-        for name, value in request.headers
-        if name == b"sec-websocket-protocol"
-        for protocol in value.split(b",")
-    ]
+_TEXT, _BINARY = 0x81, 0x82  # the last (and only) frame of a message, and its type
+_IN_TWO_BYTES, _IN_EIGHT_BYTES = 126, 127
+_MOST_IN_TWO_BYTES = 0xFFFF
 
 
-def accept_fields(request: Request, protocol: str) -> list[tuple[bytes, bytes]]:
-    """The head of the 101."""
-    key = request.header(b"sec-websocket-key") or b""
-    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
-    return [
-        (b"upgrade", b"websocket"),
-        (b"sec-websocket-accept", base64.b64encode(digest)),
-        (b"sec-websocket-protocol", protocol.encode("latin-1")),
-    ]
+def message(data: bytes, *, text: bool = False) -> bytes:
+    """A whole message as a server sends it: one frame, which is not masked."""
+    first, size = _TEXT if text else _BINARY, len(data)
+    if size < _IN_TWO_BYTES:
+        return struct.pack("!BB", first, size) + data
+    if size <= _MOST_IN_TWO_BYTES:
+        return struct.pack("!BBH", first, _IN_TWO_BYTES, size) + data
+    return struct.pack("!BBQ", first, _IN_EIGHT_BYTES, size) + data
 
 
 class ServerSocket:
@@ -50,6 +39,7 @@ class ServerSocket:
         self._client = client
         self._protocol = Connection(ConnectionType.SERVER)
         self._sending = trio.Lock()
+        self._within = False  # a part of some message is out, and the rest is not
         self._parts: deque[tuple[bytes, bool]] = deque()
         self._starts = True  # the next part is the first of its message
         self._closed = False
@@ -76,22 +66,35 @@ class ServerSocket:
             if event.message_finished:
                 self._starts = True
         elif isinstance(event, Ping):
-            async with self._sending:
-                if self._protocol.state is ConnectionState.OPEN:
-                    await self._client.send(self._protocol.send(event.response()))
+            await self.send_messages(self._protocol.send(event.response()))
         elif isinstance(event, CloseConnection):
             await self.close(event.code)  # theirs, or why wsproto cannot read on
 
+    @property
+    def _sendable(self) -> bool:
+        return self._protocol.state is ConnectionState.OPEN and not self._within
+
     async def send(self, data: bytes) -> bool:
         """One binary message; False when the client is gone."""
+        return await self.send_messages(message(data))
+
+    async def send_messages(self, ready: bytes) -> bool:
+        """Messages in their frames; False when the client is gone."""
         async with self._sending:
-            if self._closed or self._protocol.state is not ConnectionState.OPEN:
+            if not self._sendable:
                 return False
-            return await self._client.send(self._protocol.send(BytesMessage(data=data)))
+            self._within = True
+            sent = await self._client.send(ready)
+            self._within = False
+            return sent
+
+    def push(self, ready: Frame) -> bool:
+        """The same without waiting: see `ResponseStream`."""
+        return self._sendable and self._client.push(ready)
 
     async def close(self, code: int = GOING_WELL) -> None:
         async with self._sending:
-            if not self._closed:
+            if not (self._closed or self._within):
                 self._closed = True
                 code = GOING_WELL if code in _NOT_SENT else code
                 await self._client.send(self._protocol.send(CloseConnection(code=code)))

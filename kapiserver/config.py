@@ -63,6 +63,8 @@ class ServerConfig:
     kubelet_client_certificate: Path | None
     kubelet_client_key: Path | None
     kubelet_certificate_authority: Path | None
+    enable_admission_plugins: tuple[str, ...]
+    disable_admission_plugins: tuple[str, ...]
     event_ttl: float
     max_request_bytes: int
     quota_backend_bytes: int

@@ -213,6 +213,22 @@ OPTIONS: tuple[Option, ...] = (
         "The CA that signs kubelets' certificates. Without it they are not verified.",
         "Kubelets",
     ),
+    Option(
+        "enable-admission-plugins",
+        names,
+        "",
+        "NAME[,NAME]",
+        "Admission plugins to run besides those that are on by default.",
+        "Admission",
+    ),
+    Option(
+        "disable-admission-plugins",
+        names,
+        "",
+        "NAME[,NAME]",
+        "Admission plugins not to run although they are on by default.",
+        "Admission",
+    ),
     Option("event-ttl", duration, "1h", "DURATION", "How long Event objects are kept.", "Storage"),
     Option(
         "max-request-bytes", size, "1536Ki", "SIZE", "The largest write to the store.", "Storage"

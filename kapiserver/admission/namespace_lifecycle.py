@@ -3,13 +3,12 @@ the namespaces that the system lives in cannot be deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import orjson
 
-from kapiserver.admission.chain import CREATE, DELETE, Attributes
+from kapiserver.admission.chain import CREATE, DELETE, Attributes, Phase, Rule
+from kapiserver.admission.plugin import Known
 from kapiserver.errors import Cause, Forbidden, NotFound, qualified
-from kapiserver.storage import ObjectStore, StoredObject
+from kapiserver.storage import StoredObject
 
 PROTECTED = frozenset(["default", "kube-system", "kube-public"])
 TERMINATING = "NamespaceTerminating"
@@ -19,40 +18,39 @@ _QUESTIONS = frozenset(["localsubjectaccessreviews.authorization.k8s.io"])
 
 
 class NamespaceLifecycle:
-    """`namespaces` gives the store of namespaces (called late: it opens with the server)."""
+    def __init__(self, known: Known) -> None:
+        self._known = known
 
-    def __init__(self, namespaces: Callable[[], ObjectStore]) -> None:
-        self._namespaces = namespaces
+    def rules(self) -> tuple[Rule, ...]:
+        return (
+            Rule(Phase.MUTATE, (DELETE,), ("namespaces",), self._protect),
+            Rule(Phase.MUTATE, (CREATE,), (), self._look_up),
+            Rule(Phase.VALIDATE, (CREATE,), (), self._look_again),
+        )
 
-    async def mutate(self, attributes: Attributes) -> None:
-        definition = attributes.definition
-        if not definition.namespaced:
-            if (
-                attributes.operation == DELETE
-                and definition.resource == "namespaces"
-                and attributes.name in PROTECTED
-            ):
-                raise Forbidden(
-                    f'namespaces "{attributes.name}" is forbidden: '
-                    "this namespace may not be deleted",
-                    name=attributes.name,
-                    kind="namespaces",
-                )
-            return
+    async def _protect(self, attributes: Attributes) -> None:
+        if attributes.name in PROTECTED:
+            raise Forbidden(
+                f'namespaces "{attributes.name}" is forbidden: this namespace may not be deleted',
+                name=attributes.name,
+                kind="namespaces",
+            )
+
+    async def _look_up(self, attributes: Attributes) -> None:
         if _needs_namespace(attributes):
-            store = self._namespaces()
+            store = self._known.store("", "namespaces")
             # what this node has is enough to say yes; only a no is worth a round trip
             found = store.get_now("", attributes.namespace)
             await self._admit(attributes, found)
 
-    async def validate(self, attributes: Attributes) -> None:
-        """Again, when the namespace has changed since (`depends_on` was taken back)."""
+    async def _look_again(self, attributes: Attributes) -> None:
+        """When the namespace has changed since (`depends_on` was taken back)."""
         if _needs_namespace(attributes) and attributes.depends_on is None:
             await self._admit(attributes, None)
 
     async def _admit(self, attributes: Attributes, known: StoredObject | None) -> None:
         namespace = attributes.namespace
-        found = known or await self._namespaces().get("", namespace)
+        found = known or await self._known.store("", "namespaces").get("", namespace)
         if found is None:
             raise NotFound.of("", "namespaces", namespace)
         if _terminating(found):
@@ -62,11 +60,7 @@ class NamespaceLifecycle:
 
 def _needs_namespace(attributes: Attributes) -> bool:
     definition = attributes.definition
-    return (
-        attributes.operation == CREATE
-        and definition.namespaced
-        and definition.resource not in _QUESTIONS
-    )
+    return definition.namespaced and definition.resource not in _QUESTIONS
 
 
 def _terminating(namespace: StoredObject) -> bool:

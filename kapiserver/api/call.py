@@ -108,4 +108,5 @@ class Call:
             dry_run,
             obj,
             old,
+            self.services.authorizer,
         )

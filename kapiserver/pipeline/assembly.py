@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from kapiserver.admission.chain import AdmissionChain, Plugin
-from kapiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from kapiserver.admission.plugin import Known
+from kapiserver.admission.plugins import make_chain
 from kapiserver.api import version
 from kapiserver.api.call import Services
 from kapiserver.api.companion import Companion
@@ -35,13 +35,15 @@ DEFAULT_LIFETIMES = {"events": 3600, "events.events.k8s.io": 3600}
 def make_services(
     scopes: Scopes,
     *,
-    plugins: Sequence[Plugin] = (),
+    enable_plugins: Sequence[str] = (),
+    disable_plugins: Sequence[str] = (),
     lifetimes: Mapping[str, int] = DEFAULT_LIFETIMES,
     companions: Mapping[str, Companion] | None = None,
 ) -> Services:
-    """What the verbs share. `plugins` run after NamespaceLifecycle."""
-    lifecycle = NamespaceLifecycle(lambda: scopes.stored("", "namespaces").objects)
-    return Services(scopes, AdmissionChain([lifecycle, *plugins]), lifetimes, companions or {})
+    """What the verbs share. Admission plugins are enabled and disabled by name."""
+    known = Known(lambda group, plural: scopes.stored(group, plural).objects)
+    admission = make_chain(known, enable=enable_plugins, disable=disable_plugins)
+    return Services(scopes, admission, lifetimes, companions or {})
 
 
 def make_dispatcher(

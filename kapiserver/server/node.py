@@ -79,6 +79,7 @@ async def run_node(
     `more_paths` and `disk` are for programs that embed a node (`kapiserver.testing`).
     Raises StartError (a setting or a file is at fault) and StoreError (the store had to stop).
     """
+    settings.check_plugins(config)
     settings.check_files(config)
     sockets = _bind(config)
     try:
@@ -123,6 +124,8 @@ class Node:
         )
         self.services = make_services(
             scopes,
+            enable_plugins=config.enable_admission_plugins,
+            disable_plugins=config.disable_admission_plugins,
             lifetimes={"events": ttl, "events.events.k8s.io": ttl},
             companions={"services": self._allocation},
         )

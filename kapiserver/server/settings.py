@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kapiserver.admission import plugins
 from kapiserver.cluster.formation import formed_id, id_in
 from kapiserver.cluster.joining import JoinDesk
 from kapiserver.config import ServerConfig, required_files
@@ -18,6 +19,15 @@ COMMAND_OVERHEAD = 64 * 1024
 
 class StartError(Exception):
     """The node cannot start; the text names the flag or the file at fault."""
+
+
+def check_plugins(config: ServerConfig) -> None:
+    """Raises StartError for admission plugins that do not exist."""
+    problem = plugins.problem_with(
+        config.enable_admission_plugins, config.disable_admission_plugins
+    )
+    if problem:
+        raise StartError(problem)
 
 
 def check_files(config: ServerConfig) -> None:

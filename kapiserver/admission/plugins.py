@@ -1,0 +1,68 @@
+"""The table of plugins, in the order in which they see a write, and which of them are on.
+
+Names and order are kube-apiserver's (AllOrderedPlugins), and so is what is on, except for plugins
+whose work somebody has to undo later whom this server does not have: those wait to be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple, Protocol
+
+from kapiserver.admission.chain import AdmissionChain, Rule
+from kapiserver.admission.default_tolerations import DefaultTolerationSeconds
+from kapiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from kapiserver.admission.node_taints import TaintNodesByCondition
+from kapiserver.admission.plugin import Known
+from kapiserver.admission.priority import Priority
+
+
+class Plugin(Protocol):
+    def rules(self) -> tuple[Rule, ...]: ...
+
+
+class Entry(NamedTuple):
+    name: str
+    make: Callable[[Known], Plugin]
+    on: bool = True
+
+
+PLUGINS: tuple[Entry, ...] = (
+    Entry("NamespaceLifecycle", NamespaceLifecycle),
+    Entry("TaintNodesByCondition", TaintNodesByCondition),
+    Entry("Priority", Priority),
+    Entry("DefaultTolerationSeconds", DefaultTolerationSeconds),
+)
+NAMES = tuple(entry.name for entry in PLUGINS)
+
+
+def make_chain(
+    known: Known, *, enable: Collection[str] = (), disable: Collection[str] = ()
+) -> AdmissionChain:
+    """The plugins that are on by default or enabled, without those that are disabled."""
+    return AdmissionChain(
+        rule
+        for entry in PLUGINS
+        if (entry.on or entry.name in enable) and entry.name not in disable
+        for rule in entry.make(known).rules()
+    )
+
+
+def problem_with(enable: Collection[str], disable: Collection[str]) -> str:
+    """What is wrong with the two settings; empty if nothing is."""
+    for flag, given in (
+        ("--enable-admission-plugins", enable),
+        ("--disable-admission-plugins", disable),
+    ):
+        unknown = [name for name in given if name not in NAMES]
+        if unknown:
+            return (
+                f"{flag}: {', '.join(unknown)}: no such plugin; there are "
+                f"{', '.join(sorted(NAMES))}"
+            )
+    both = [name for name in enable if name in disable]
+    if both:
+        return (
+            f"--enable-admission-plugins and --disable-admission-plugins: {', '.join(both)}: both"
+        )
+    return ""

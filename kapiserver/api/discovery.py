@@ -268,7 +268,8 @@ def _legacy_subresource(definition: ResourceDefinition, sub: Subresource) -> dic
 def storage_version_hash(definition: ResourceDefinition) -> str:
     """Opaque to clients: equal as long as objects are stored in the same group version kind."""
     group = definition.group if definition.storage_group is None else definition.storage_group
-    stored_as = f"{group}/{definition.storage_version}/{definition.kind}"
+    version = definition.hash_version or definition.storage_version
+    stored_as = f"{group}/{version}/{definition.kind}"
     return base64.b64encode(hashlib.sha256(stored_as.encode()).digest()[:8]).decode()
 
 

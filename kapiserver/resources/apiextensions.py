@@ -122,6 +122,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     APIEXTENSIONS.resource(
         "CustomResourceDefinition",
         "customresourcedefinitions",
+        hash_version="v1beta1",
         namespaced=False,
         short=("crd", "crds"),
         categories=("api-extensions",),

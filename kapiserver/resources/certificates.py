@@ -228,6 +228,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CERTIFICATES.resource(
         "ClusterTrustBundle",
         "clustertrustbundles",
+        hash_version="v1beta1",
         namespaced=False,
         # the rule for names depends on the signer, and is one of the object's own
         name_rule=path_segment,
@@ -240,6 +241,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CERTIFICATES.resource(
         "PodCertificateRequest",
         "podcertificaterequests",
+        hash_version="v1beta1",
         subresources=(STATUS,),
         strategy=with_status(
             defaults=_default_lifetime,

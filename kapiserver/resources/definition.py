@@ -157,6 +157,8 @@ class ResourceDefinition:
     # where it is stored when that differs from (group, plural): events share one place, etc.
     storage_group: str | None = None
     storage_plural: str | None = None
+    # the version that discovery's hash is made from, where kube-apiserver stores an older one
+    hash_version: str = ""
     # DELETE answers with the last state of the object, not with a Status
     returns_deleted: bool = False
     # what becomes of dependents when a DELETE does not say: Background, Orphan, or "" for kinds

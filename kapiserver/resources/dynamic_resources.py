@@ -246,6 +246,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     RESOURCE.resource(
         "DeviceTaintRule",
         "devicetaintrules",
+        hash_version="v1beta2",
         namespaced=False,
         subresources=(STATUS,),
         strategy=with_status(

@@ -50,6 +50,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     STORAGEMIGRATION.resource(
         "StorageVersionMigration",
         "storageversionmigrations",
+        hash_version="v1beta1",
         namespaced=False,
         subresources=(STATUS,),
         strategy=with_status(

@@ -182,6 +182,27 @@ def test_both_versions_of_autoscaling_are_stored_in_one(discovery: Discovery) ->
         assert scalers["horizontalpodautoscalers"]["storageVersionHash"] == "qwQve8ut294="
 
 
+HASHES = {
+    "admissionregistration.k8s.io/v1/mutatingadmissionpolicies": "mHCkTKpUTrE=",
+    "apiextensions.k8s.io/v1/customresourcedefinitions": "jfWCUB31mvA=",
+    "apiregistration.k8s.io/v1/apiservices": "InPBPD7+PqM=",
+    "certificates.k8s.io/v1/certificatesigningrequests": "95fRKMXA+00=",
+    "certificates.k8s.io/v1/podcertificaterequests": "wYA9yXQH8fg=",
+    "events.k8s.io/v1/events": "r2yiGXH7wu8=",
+    "resource.k8s.io/v1/resourceclaims": "wgAZaHcZxUg=",
+    "storage.k8s.io/v1/volumeattributesclasses": "tIjydgKBC5w=",
+    "storagemigration.k8s.io/v1/storageversionmigrations": "pCjmmKOkLy4=",
+}
+
+
+@pytest.mark.parametrize("path", HASHES)
+def test_hashes_are_those_that_clients_know_from_upstream(discovery: Discovery, path: str) -> None:
+    """Kinds that are new in v1, and definitions, are stored in an older version there."""
+    group_version, _, plural = path.rpartition("/")
+    resources = by_name(body(ask(discovery, f"/apis/{group_version}")))
+    assert resources[plural]["storageVersionHash"] == HASHES[path]
+
+
 def test_the_aggregated_document_holds_everything_in_one_answer(discovery: Discovery) -> None:
     answer = ask(discovery, "/apis", accept=KUBECTL)
     assert header(answer, b"content-type") == AGGREGATED

@@ -11,7 +11,7 @@ from kapiserver.api.call import Call
 from kapiserver.api.deletion import Step, check_preconditions, plan
 from kapiserver.api.negotiation import body_media_type
 from kapiserver.api.options import DeleteOptions, delete_options
-from kapiserver.api.render import output_of, respond_json
+from kapiserver.api.render import output_of, respond
 from kapiserver.api.write import ATTEMPTS
 from kapiserver.errors import MODIFIED, BadRequest, Conflict
 from kapiserver.request import Response
@@ -28,7 +28,8 @@ async def delete(call: Call) -> Response:
     status = 202 if not deleted and options.orphan_dependents is False else 200
     if not deleted or call.scope.definition.returns_deleted:
         return object_answer(call, stored, output, status)
-    return respond_json(_success(call, stored), call.context, status)
+    # a Status is never a Table, also for those who ask for one
+    return respond(_success(call, stored), output, status)
 
 
 async def read_delete_options(call: Call) -> DeleteOptions:
@@ -82,6 +83,8 @@ async def delete_object(
             preview = scope.objects.preview(call.namespace, name, planned.obj, current.revision)
             return preview, planned.step is Step.REMOVE
         try:
+            if planned.marked:
+                current = await scope.objects.update(current, planned.obj)
             if planned.step is Step.REMOVE:
                 released = NOTHING if call.companion is None else call.companion.delete(old)
                 return await scope.objects.delete(current, together=released), True

@@ -30,8 +30,11 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """`marked`: resources with grace store that an object goes now, before it is removed."""
+
     step: Step
     obj: Object
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def plan(
     metadata.pop("finalizers", None)
     if graceful and metadata["deletionGracePeriodSeconds"] > 0:
         return Plan(Step.STORE, obj)
-    return Plan(Step.REMOVE, obj)
+    return Plan(Step.REMOVE, obj, marked=graceful)
 
 
 def _with_grace(

@@ -16,14 +16,16 @@ from kapiserver.resources.protobuf import Encoder
 
 NOBODY = UserInfo("")
 
-# Upstream truncates the warnings of one answer at this many bytes.
+# If the warnings of one answer have more characters than this together, each is cut to so many.
 WARNINGS_LIMIT = 4096
+CUT_WARNING = 256
 
 
 class RequestContext:
     """What the stages and the verbs know of a request."""
 
     __slots__ = (
+        "_heard",
         "_warned",
         "audit_id",
         "encoder",
@@ -44,6 +46,7 @@ class RequestContext:
         self.impersonator: UserInfo | None = None  # who asks, when `user` is somebody else
         self.audit_id = request.header(b"audit-id") or str(uuid4()).encode()
         self.warnings: list[str] = []
+        self._heard: list[str] = []  # the same, uncut
         self._warned = 0
 
     @property
@@ -56,9 +59,17 @@ class RequestContext:
 
     def warn(self, text: str) -> None:
         """Tell the client something without failing; the same text once, and no more than fits."""
-        if text and text not in self.warnings and self._warned + len(text) <= WARNINGS_LIMIT:
-            self._warned += len(text)
-            self.warnings.append(text)
+        if not text or text in self._heard or self._warned > WARNINGS_LIMIT:
+            return
+        self._heard.append(text)
+        self._warned += len(text)
+        self.warnings.append(text)
+        if self._warned > WARNINGS_LIMIT:
+            self.warnings = [heard[:CUT_WARNING] for heard in self._heard]
+            self._warned = sum(map(len, self.warnings))
+            while self._warned > WARNINGS_LIMIT:
+                self._warned -= len(self.warnings.pop())
+                self._heard.pop()
 
 
 def warning_header(text: str) -> bytes:

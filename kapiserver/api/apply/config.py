@@ -57,6 +57,8 @@ def read_config(body: bytes, api_version: str, kind: str, *, strict: bool) -> Co
     except Unreadable as error:
         problem = f"error decoding YAML: error converting YAML to JSON: {error}"
         raise BadRequest(problem) from error
+    if value is None:
+        value = {}  # as Go reads nothing into a map
     if not isinstance(value, dict):
         raise BadRequest(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot "

@@ -118,8 +118,13 @@ async def test_pods_that_run_get_their_grace_period(api: Api) -> None:
     assert shorter["deletionGracePeriodSeconds"] == 5
     longer = (await api.delete(f"{PODS}/busy?gracePeriodSeconds=60")).json["metadata"]
     assert longer["deletionGracePeriodSeconds"] == 5
-    await api.delete(f"{PODS}/busy?gracePeriodSeconds=0")
+    watch = await api.watch(f"{PODS}?watch=1&resourceVersion={longer['resourceVersion']}")
+    last = (await api.delete(f"{PODS}/busy?gracePeriodSeconds=0")).json["metadata"]
+    assert last["deletionGracePeriodSeconds"] == 0
     assert (await api.get(f"{PODS}/busy")).status == 404
+    # that it goes at once is seen before it is gone
+    await watch.wait_for(2)
+    assert watch.seen() == [("MODIFIED", "busy"), ("DELETED", "busy")]
 
 
 async def test_propagation_policies_become_finalizers(api: Api) -> None:

@@ -115,3 +115,24 @@ async def test_a_method_that_is_not_there(api: Api) -> None:
         "details": {},
         "code": 405,
     }
+
+
+async def test_who_asks_for_a_table_of_what_is_deleted_gets_a_status(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    table = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+    answer = await api.delete(f"{MAPS}/a", headers=table)
+    assert (answer.status, answer.json["kind"]) == (200, "Status")
+
+
+async def test_an_apply_config_of_nothing_is_of_no_type(api: Api) -> None:
+    answer = await api.patch(f"{MAPS}/a?fieldManager=me", b" ", "application/apply-patch+yaml")
+    assert answer.json["message"] == "invalid object type: /, Kind="
+
+
+async def test_long_warnings_are_cut_when_there_are_many(api: Api) -> None:
+    alone = await api.post(MAPS, {**config_map("a"), "x" * 300: 1})
+    assert len(alone.warnings[0]) > 300
+    many = await api.post(MAPS, {**config_map("b"), **{f"{'x' * 300}{n}": 1 for n in range(30)}})
+    texts = [warning.removeprefix('299 - "').removesuffix('"') for warning in many.warnings]
+    assert len(texts) == 16
+    assert {len(text.replace("\\", "")) for text in texts} == {256}

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
+from kapiserver.resources.field_errors import shown
+
 Term = tuple[str, bool, str]  # field label, equal (False: must differ), value
 
 
@@ -47,18 +49,22 @@ class FieldSelector:
         return ""
 
 
-def parse_fields(text: str, supported: Container[str]) -> FieldSelector:
-    """`supported` holds the resource's own field labels; name and namespace are always there."""
+def parse_fields(text: str, known: Container[str], refusal: str) -> FieldSelector:
+    """`known` holds the labels of the resource, `refusal` what is said of any other {label}.
+
+    What cannot be read is found first, in the order of the text of its parts.
+    """
     terms: list[Term] = []
-    for part in _split(text):
+    for part in sorted(_split(text)):
         if not part:
             continue
         label, operator, raw = _cut(part)
         if not operator:
             raise FieldSelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
-        if label not in ("metadata.name", "metadata.namespace") and label not in supported:
-            raise FieldSelectorError(f"field label not supported: {label}")
         terms.append((label, operator != "!=", _unescape(raw)))
+    for label, _, _ in terms:
+        if label not in known:
+            raise FieldSelectorError(refusal.format(label=label, quoted=shown(label)))
     return FieldSelector(tuple(terms))
 
 
@@ -105,7 +111,7 @@ def _unescape(value: str) -> str:
             continue
         if char == "=":
             raise FieldSelectorError(
-                f"invalid field selector: unescaped character in value: {char}"
+                f"invalid field selector: unescaped character in value: {ord(char)}"
             )
         out.append(char)
         at += 1

@@ -214,7 +214,8 @@ def _selectors(
             raise BadRequest(str(error)) from error
     if text := first(query, "fieldSelector"):
         try:
-            fields = parse_fields(text, definition.selectable_fields) or None
+            labels_known, refusal = definition.field_labels, definition.field_refusal
+            fields = parse_fields(text, labels_known, refusal) or None
         except FieldSelectorError as error:
             raise BadRequest(str(error)) from error
     return labels, fields

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kapiserver.errors import Cause
-from kapiserver.resources.declare import SCALE, STATUS, Group, or_else, text_at
+from kapiserver.resources.declare import SCALE, STATUS, Group
 from kapiserver.resources.definition import (
     Column,
     FieldDoc,
@@ -405,7 +405,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
                 selector_at("spec", "selector"), doc("apps.v1.ReplicaSetSpec.selector")
             ),
         ),
-        fields={"status.replicas": or_else(text_at("status", "replicas"), "0")},
     ),
     APPS.resource(
         "StatefulSet",

@@ -328,5 +328,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             selector_column(selector_at("spec", "selector"), doc("batch.v1.JobSpec.selector")),
         ),
         fields={"status.successful": or_else(text_at("status", "succeeded"), "0")},
+        field_refusal="field label {quoted} not supported for batchv1.Job",
     ),
 )

@@ -285,5 +285,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             "spec.nodeName": text_at("spec", "nodeName"),
             "spec.podName": text_at("spec", "podName"),
         },
+        selects_namespace=False,
     ),
 )

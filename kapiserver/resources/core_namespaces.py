@@ -114,6 +114,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             generation=False,
         ),
         columns=table(column("Status", value_at("status", "phase"), "The status of the namespace")),
-        fields={"name": text_at("metadata", "name"), "status.phase": text_at("status", "phase")},
+        fields={"status.phase": text_at("status", "phase")},
     ),
 )

@@ -160,6 +160,7 @@ def _first_ip(pod: Object) -> str:
 
 FIELDS = {
     "spec.nodeName": text_at("spec", "nodeName"),
+    "spec.host": text_at("spec", "nodeName"),  # what it was called once
     "spec.restartPolicy": text_at("spec", "restartPolicy"),
     "spec.schedulerName": text_at("spec", "schedulerName"),
     "spec.serviceAccountName": text_at("spec", "serviceAccountName"),
@@ -181,7 +182,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             Subresource("attach", CONNECT_VERBS, "PodAttachOptions"),
             Subresource("binding", ("create",), "Binding"),
             Subresource("ephemeralcontainers", _EDITABLE),
-            Subresource("eviction", ("create",), "Eviction", "policy", "v1"),
+            Subresource(
+                "eviction", ("create",), "Eviction", "policy", "v1", accepted=("policy/v1beta1",)
+            ),
             Subresource("exec", CONNECT_VERBS, "PodExecOptions"),
             Subresource("log", ("get",)),
             Subresource("portforward", CONNECT_VERBS, "PodPortForwardOptions"),

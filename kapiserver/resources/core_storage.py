@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
-from kapiserver.resources.declare import STATUS, text_at
+from kapiserver.resources.declare import STATUS
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.pod_defaults import PLUGIN_DEFAULTS
 from kapiserver.resources.printing import (
@@ -193,7 +193,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         short=("pvc",),
         subresources=(STATUS,),
-        fields={"name": text_at("metadata", "name")},
         strategy=with_status(
             defaults=_claim_defaults,
             create=_prepare_claim,
@@ -235,7 +234,6 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         namespaced=False,
         short=("pv",),
         subresources=(STATUS,),
-        fields={"name": text_at("metadata", "name")},
         strategy=with_status(
             defaults=_volume_defaults,
             create=_prepare_volume,

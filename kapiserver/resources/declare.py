@@ -13,6 +13,8 @@ from typing import Any
 
 from kapiserver.resources.definition import (
     ALL_VERBS,
+    ONLY_METADATA,
+    OTHER_LABEL,
     Column,
     NameRule,
     Object,
@@ -77,6 +79,8 @@ class Group:
         name_rule: NameRule = dns1123_subdomain,
         columns: tuple[Column, ...] = (),
         fields: Fields | None = None,
+        selects_namespace: bool = True,
+        field_refusal: str = "",
         row_conditions: Callable[[Object], list[Object]] | None = None,
         row_order: Callable[[Object], Any] | None = None,
         default_of: Callable[[Sequence[Object]], int | None] | None = None,
@@ -111,6 +115,9 @@ class Group:
             row_order=row_order,
             default_of=default_of,
             selectable_fields=fields or {},
+            # cluster-wide kinds with labels of their own have no other
+            selects_namespace=selects_namespace and (namespaced or not fields),
+            field_refusal=field_refusal or (OTHER_LABEL if fields else ONLY_METADATA),
             storage_group=storage_group,
             storage_plural=storage_plural,
             hash_version=hash_version,

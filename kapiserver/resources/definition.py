@@ -127,6 +127,11 @@ class Strategy:
     status_keeps: tuple[str, ...] = ()
 
 
+# Kinds without field labels of their own.
+ONLY_METADATA = '{quoted} is not a known field selector: only "metadata.name", "metadata.namespace"'
+OTHER_LABEL = "field label not supported: {label}"
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceDefinition:
     """One resource: names, versions, schema, behaviour. `storage_version` is one of `versions`."""
@@ -152,8 +157,11 @@ class ResourceDefinition:
     row_order: Callable[[Object], Any] | None = None
     # the place of the object that the table of a list marks as the default one
     default_of: Callable[[Sequence[Object]], int | None] | None = None
-    # field label -> value of the object; metadata.name and metadata.namespace are always there
+    # field label -> value of the object; metadata.name is always there
     selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
+    selects_namespace: bool = True  # metadata.namespace is a field label, too
+    # what is said of any other {label}; {quoted}: in quotes
+    field_refusal: str = ONLY_METADATA
     # where it is stored when that differs from (group, plural): events share one place, etc.
     storage_group: str | None = None
     storage_plural: str | None = None
@@ -168,6 +176,12 @@ class ResourceDefinition:
     propagation_warning: str = ""
     # resources that are computed and not stored (tokenreviews, componentstatuses): verbs only
     virtual: bool = False
+
+    @property
+    def field_labels(self) -> frozenset[str]:
+        """What field selectors may name."""
+        namespace = {"metadata.namespace"} if self.selects_namespace else set()
+        return frozenset({"metadata.name", *namespace, *self.selectable_fields})
 
     @property
     def resource(self) -> str:

@@ -330,5 +330,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             "spec.driver": text_at("spec", "driver"),
             "spec.nodeName": text_at("spec", "nodeName"),
         },
+        field_refusal=(
+            "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {label}"
+        ),
     ),
 )

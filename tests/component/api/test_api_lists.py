@@ -103,7 +103,11 @@ async def test_selectors_choose(api: Api) -> None:
 
 
 REFUSED: list[tuple[str, int, str]] = [
-    ("fieldSelector=spec.nope%3D1", 400, "field label not supported: spec.nope"),
+    (
+        "fieldSelector=spec.nope%3D1",
+        400,
+        '"spec.nope" is not a known field selector: only "metadata.name", "metadata.namespace"',
+    ),
     (
         "resourceVersionMatch=Exact",
         422,

@@ -290,3 +290,64 @@ def test_a_generated_client_agrees_on_kinds_scopes_and_verbs() -> None:
         if ours != (kind, namespaced, verbs):
             differing.append(f"{key}: {ours} != {(kind, namespaced, verbs)}")
     assert differing == []
+
+
+ONLY = '"status.x" is not a known field selector: only "metadata.name", "metadata.namespace"'
+OTHER = "field label not supported: status.x"
+META = frozenset({"metadata.name", "metadata.namespace"})
+REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+# resource -> field labels, and what is said of others; all others have those of metadata
+FIELD_LABELS: dict[str, tuple[frozenset[str], str]] = {
+    "nodes": (frozenset({"metadata.name", "spec.unschedulable"}), OTHER),
+    "namespaces": (frozenset({"metadata.name", "status.phase"}), OTHER),
+    "pods": (
+        META
+        | {"spec.host", "spec.hostNetwork", "spec.nodeName", "spec.restartPolicy"}
+        | {"spec.schedulerName", "spec.serviceAccountName", "status.nominatedNodeName"}
+        | {"status.phase", "status.podIP", "status.podIPs"},
+        OTHER,
+    ),
+    "replicationcontrollers": (META | {"status.replicas"}, OTHER),
+    "secrets": (META | {"type"}, OTHER),
+    "services": (META | {"spec.clusterIP", "spec.type"}, OTHER),
+    "events": (
+        META
+        | {"reason", "reportingComponent", "source", "type"}
+        | {f"involvedObject.{field}" for field in REFERENCE},
+        OTHER,
+    ),
+    "events.events.k8s.io": (
+        META
+        | {"reason", "reportingController", "type"}
+        | {f"regarding.{field}" for field in REFERENCE},
+        OTHER,
+    ),
+    "jobs.batch": (
+        META | {"status.successful"},
+        'field label "status.x" not supported for batchv1.Job',
+    ),
+    "certificatesigningrequests.certificates.k8s.io": (
+        frozenset({"metadata.name", "spec.signerName"}),
+        OTHER,
+    ),
+    "clustertrustbundles.certificates.k8s.io": (
+        frozenset({"metadata.name", "spec.signerName"}),
+        OTHER,
+    ),
+    "podcertificaterequests.certificates.k8s.io": (
+        frozenset({"metadata.name", "spec.signerName", "spec.podName", "spec.nodeName"}),
+        OTHER,
+    ),
+    "resourceslices.resource.k8s.io": (
+        frozenset({"metadata.name", "spec.driver", "spec.nodeName"}),
+        "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: status.x",
+    ),
+}
+
+
+@pytest.mark.parametrize("definition", REGISTRY.definitions(), ids=lambda each: each.resource)
+def test_field_labels(definition: ResourceDefinition) -> None:
+    labels, refusal = FIELD_LABELS.get(definition.resource, (META, ONLY))
+    assert definition.field_labels == labels
+    said = definition.field_refusal.format(label="status.x", quoted='"status.x"')
+    assert said == refusal

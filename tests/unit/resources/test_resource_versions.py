@@ -138,6 +138,7 @@ def test_selectable_fields_of_pods() -> None:
     fields = {label: value(obj) for label, value in pods.selectable_fields.items()}
     assert fields == {
         "spec.nodeName": "n1",
+        "spec.host": "n1",
         "spec.restartPolicy": "",
         "spec.schedulerName": "",
         "spec.serviceAccountName": "",
@@ -153,7 +154,7 @@ def test_absent_fields_select_as_their_zero_value() -> None:
     for plural, group, label, expected in (
         ("nodes", "", "spec.unschedulable", "false"),
         ("jobs", "batch", "status.successful", "0"),
-        ("replicasets", "apps", "status.replicas", "0"),
+        ("replicationcontrollers", "", "status.replicas", "0"),
         ("pods", "", "spec.hostNetwork", "false"),
     ):
         definition = REGISTRY.resource(group, plural)

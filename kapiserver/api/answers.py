@@ -5,7 +5,7 @@ from __future__ import annotations
 from kapiserver.api.call import Call
 from kapiserver.api.negotiation import METADATA_LIST, TABLE, Output
 from kapiserver.api.options import include_object
-from kapiserver.api.render import is_metadata, is_plain, partial_metadata, respond_bytes
+from kapiserver.api.render import is_metadata, is_plain, partial_metadata, respond_document
 from kapiserver.api.scope import Scope
 from kapiserver.api.tables import TableWriter
 from kapiserver.errors import NotAcceptable
@@ -26,11 +26,11 @@ def go_type(scope: Scope, kind: str) -> str:
 def object_answer(call: Call, stored: StoredObject, output: Output, status: int = 200) -> Response:
     """One object: itself, its metadata, or a Table of one row."""
     if is_plain(output):
-        return respond_bytes(call.scope.value(stored), output, status)
+        return respond_document(call.scope.value(stored), output, status)
     if output.convert == TABLE:
         writer = TableWriter(call.scope, include_object(call.context.query), output.meta_version)
         table = writer.table({"resourceVersion": str(stored.revision)}, [writer.row(stored)])
-        return respond_bytes(table, output, status)
+        return respond_document(table, output, status)
     if output.convert == METADATA_LIST:
         raise NotAcceptable(
             "you requested PartialObjectMetadataList, but the requested object is not a list "
@@ -38,5 +38,5 @@ def object_answer(call: Call, stored: StoredObject, output: Output, status: int 
         )
     if is_metadata(output):
         metadata = stored.decoded()["metadata"]
-        return respond_bytes(partial_metadata(metadata, output.meta_version), output, status)
-    return respond_bytes(call.scope.value(stored), output, status)
+        return respond_document(partial_metadata(metadata, output.meta_version), output, status)
+    return respond_document(call.scope.value(stored), output, status)

@@ -22,6 +22,7 @@ from kapiserver.api.render import (
     require_writable,
     respond_bytes,
     respond_chunks,
+    respond_document,
 )
 from kapiserver.api.tables import TableWriter
 from kapiserver.errors import BadRequest, NotAcceptable
@@ -168,7 +169,7 @@ async def _table_answer(call: Call, page: ListPage, output: Output) -> Response:
         rows.append(row)
         if index % DECODED_PER_CHECKPOINT == 0:
             await trio.lowlevel.checkpoint()
-    return respond_bytes(writer.table(list_metadata(page), rows), output)
+    return respond_document(writer.table(list_metadata(page), rows), output)
 
 
 async def _metadata_answer(call: Call, page: ListPage, output: Output) -> Response:

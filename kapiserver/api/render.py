@@ -36,6 +36,9 @@ from kapiserver.storage import ListPage
 # Items per piece of a big list: about what the front end sends at once.
 ITEMS_PER_PIECE = 160
 
+# Smaller documents are copied to end them with a newline: one part is written faster than two.
+_COPIED = 256 * 1024
+
 _HEADERS = {
     JSON: (b"content-type", b"application/json"),
     YAML: (b"content-type", b"application/yaml"),
@@ -71,7 +74,7 @@ def encode(document: Any, output: Output) -> bytes:
         return yaml_text.dump(document)
     if output.pretty:
         return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return orjson.dumps(document)
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def require_writable(encoder: Encoder, api_version: str, kind: str) -> Body:
@@ -86,8 +89,15 @@ def respond(document: Any, output: Output, status: int = 200) -> Response:
     return Response(status, [_HEADERS[output.media_type]], encode(document, output))
 
 
+def respond_document(document: bytes, output: Output, status: int = 200) -> Response:
+    """Ready compact JSON without its newline. Big documents are not copied to add it."""
+    if len(document) < _COPIED:
+        return respond_bytes(document + b"\n", output, status)
+    return respond_bytes((document, b"\n"), output, status)
+
+
 def respond_bytes(body: bytes | Sequence[bytes], output: Output, status: int = 200) -> Response:
-    """Ready compact JSON; it is parsed again only for people, for YAML and for protobuf."""
+    """Ready lines of JSON; they are parsed again only for people, for YAML and for protobuf."""
     if output.pretty or output.media_type != JSON:
         joined = body if isinstance(body, bytes) else b"".join(body)
         return respond(orjson.loads(joined), output, status)
@@ -119,8 +129,8 @@ def list_body(
     head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": metadata})
     head = head[:-1] + b',"items":['
     if len(pieces) < 2:
-        return b"%b%b%b]}" % (head, opening if pieces else b"", pieces[0] if pieces else b"")
-    return [head + opening, *_separated(pieces, b"," + opening), b"]}"]
+        return b"%b%b%b]}\n" % (head, opening if pieces else b"", pieces[0] if pieces else b"")
+    return [head + opening, *_separated(pieces, b"," + opening), b"]}\n"]
 
 
 def _separated(pieces: list[bytes], comma: bytes) -> Iterator[bytes]:

@@ -152,9 +152,9 @@ class ResourceRouter:
 
 def _check_method(context: RequestContext, scope: Scope) -> None:
     """HEAD is authorized as GET, but upstream has no routes for it, except where all pass."""
-    if context.request.method == "HEAD" and not scope.is_custom:
-        if context.info.subresource != "proxy":
-            raise MethodNotAllowed()
+    head = context.request.method == "HEAD"
+    if head and not scope.is_custom and context.info.subresource != "proxy":
+        raise MethodNotAllowed()
 
 
 def _is_proxy(subresource: Subresource) -> bool:

@@ -43,7 +43,8 @@ NOT_ASCII = BadRequest("the request path must be ASCII, with everything else per
 
 def status_answer(error: ApiError) -> Response:
     headers = json_headers((k.lower().encode(), v.encode()) for k, v in error.headers.items())
-    return Response(status=error.code, headers=headers, body=orjson.dumps(error.status()))
+    body = orjson.dumps(error.status(), option=orjson.OPT_APPEND_NEWLINE)
+    return Response(status=error.code, headers=headers, body=body)
 
 
 def internal_error(request: Request) -> Response:

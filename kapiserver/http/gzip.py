@@ -49,8 +49,11 @@ def pieces(body: bytes | Sequence[bytes]) -> Iterator[bytes]:
             if len(chunk) <= 2 * PIECE:
                 yield chunk
             else:
-                for start in range(0, len(chunk), PIECE):
+                cut = len(chunk) - len(chunk) % PIECE
+                for start in range(0, cut, PIECE):
                     yield chunk[start : start + PIECE]
+                if cut < len(chunk):  # with what follows: a document and its newline
+                    batch, size = [chunk[cut:]], len(chunk) - cut
             continue
         batch.append(chunk)
         size += len(chunk)

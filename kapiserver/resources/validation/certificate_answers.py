@@ -5,15 +5,11 @@ The clock enters as an argument: a certificate that is handed in must begin abou
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import (
@@ -24,15 +20,20 @@ from kapiserver.resources.field_errors import (
     unsupported,
     wrong,
 )
+from kapiserver.resources.validation.certificates import (
+    certificate_of,
+    public_key_of,
+    request_of,
+    same_key,
+)
 from kapiserver.resources.validation.conditions import check_conditions, is_true
 from kapiserver.resources.validation.formats import Found, check_subdomain
 from kapiserver.resources.validation.internals import Field, Shape, internal, text
 from kapiserver.resources.validation.label_syntax import qualified_name
 from kapiserver.resources.validation.labels import ANNOTATIONS_LIMIT
-from kapiserver.resources.validation.pem import pem_blocks
+from kapiserver.resources.validation.pem import decoded, pem_blocks
 from kapiserver.resources.validation.pod_certificates import check_signer
 from kapiserver.resources.validation.same import same
-from kapiserver.resources.validation.signing import certificate_of, stub_problem
 
 DEFAULT_SECONDS = 86400
 
@@ -49,7 +50,6 @@ _CHAIN = "status.certificateChain"
 _NOT_BEFORE, _NOT_AFTER, _REFRESH = (f"status.{field}" for field in _TIMES)
 _CONSISTENT = "must be present and consistent with the issued certificate"
 _ENTIRELY = "issued certificate chain must consist entirely of CERTIFICATE PEM blocks"
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, binascii.Error)
 _SPEC: Shape = {
     "SignerName": text("signerName"),
     "PodName": text("podName"),
@@ -107,16 +107,17 @@ def _check_annotations(found: Found, annotations: Object) -> None:
 
 
 def _check_request(found: Found, encoded: str, path: str) -> None:
-    data = _decoded(encoded)
+    data = decoded(encoded)
     if len(data) > _MAX_REQUEST:
         found.append(too_long(path, _MAX_REQUEST))
         return
-    key = _key_of(data)
-    if key is None:
+    request = request_of(data)
+    if request is None:
         detail = "must be a valid DER-serialized PKCS#10 certificate signing request"
         found.append(invalid(path, encoded or None, detail))
         return
-    if stub_problem(data):
+    key = request.key
+    if not request.is_signed:
         found.append(wrong(path, "could not verify the signature of the request"))
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if not isinstance(key.curve, (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)):
@@ -129,20 +130,6 @@ def _check_request(found: Found, encoded: str, path: str) -> None:
     elif not isinstance(key, ed25519.Ed25519PublicKey):
         detail = "unknown public key type; supported types are Ed25519, ECDSA, and RSA"
         found.append(invalid(path, encoded, detail))
-
-
-def _decoded(encoded: str) -> bytes:
-    try:
-        return base64.b64decode(encoded)
-    except _UNREADABLE:
-        return b""
-
-
-def _key_of(data: bytes) -> Any:
-    try:
-        return x509.load_der_x509_csr(data).public_key()
-    except _UNREADABLE:
-        return None
 
 
 # -- status ------------------------------------------------------------------------------------
@@ -201,10 +188,10 @@ def _issue_problems(spec: Object, status: Object, now: datetime) -> Found:
         return [invalid(_CHAIN, chain, detail)]
     if blocks[0].kind != "CERTIFICATE":
         return [invalid(_CHAIN, chain, _ENTIRELY)]
-    leaf = certificate_of(blocks[0])
+    leaf = certificate_of(blocks[0].data)
     if leaf is None:
         return [invalid(_CHAIN, chain, "leaf certificate does not parse as valid X.509")]
-    if not _same_key(leaf, _key_of(_decoded(spec.get("stubPKCS10Request", "")))):
+    if not _is_for(leaf, spec.get("stubPKCS10Request", "")):
         detail = "leaf certificate was not issued to the requested public key"
         return [invalid(_CHAIN, chain, detail)]
     missing = [
@@ -219,7 +206,7 @@ def _issue_problems(spec: Object, status: Object, now: datetime) -> Found:
     for block in blocks[1:]:
         if block.kind != "CERTIFICATE":
             return [invalid(_CHAIN, chain, _ENTIRELY)]
-        if certificate_of(block) is None:
+        if certificate_of(block.data) is None:
             detail = "intermediate certificate does not parse as valid X.509"
             return [invalid(_CHAIN, chain, detail)]
     return []
@@ -228,14 +215,10 @@ def _issue_problems(spec: Object, status: Object, now: datetime) -> Found:
 _REFRESH_RANGE = "must be present and in the range [notbefore+10min, notafter-10min]"
 
 
-def _same_key(leaf: x509.Certificate, key: Any) -> bool:
-    if key is None:
-        return False
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    try:
-        return bool(leaf.public_key().public_bytes(*form) == key.public_bytes(*form))
-    except _UNREADABLE:
-        return False
+def _is_for(leaf: x509.Certificate, encoded: str) -> bool:
+    """Whether a certificate is for the key that was asked with."""
+    request, key = request_of(decoded(encoded)), public_key_of(leaf)
+    return request is not None and key is not None and same_key(key, request.key)
 
 
 def _time_problems(leaf: x509.Certificate, spec: Object, status: Object, now: datetime) -> Found:

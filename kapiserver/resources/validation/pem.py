@@ -6,6 +6,7 @@ whatever they are.
 
 from __future__ import annotations
 
+import base64
 import binascii
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -34,6 +35,14 @@ def pem_blocks(text: bytes) -> Iterator[Block]:
                 yield block
         else:
             body.append(line)
+
+
+def decoded(encoded: str) -> bytes:
+    """The bytes of a field that holds base64, which decoding has looked at."""
+    try:
+        return base64.b64decode(encoded)
+    except ValueError:  # stored by something that does not look
+        return b""
 
 
 def _name(line: bytes, mark: bytes) -> bytes:

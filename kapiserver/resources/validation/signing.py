@@ -5,13 +5,10 @@ What Go's ASN.1 parser says of bytes that are no certificate request is not repe
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from kapiserver.resources.definition import Object
@@ -25,8 +22,9 @@ from kapiserver.resources.field_errors import (
     unsupported,
 )
 from kapiserver.resources.names import dns1123_subdomain
+from kapiserver.resources.validation.certificates import MALFORMED, certificate_of, request_of
 from kapiserver.resources.validation.formats import Found
-from kapiserver.resources.validation.pem import Block, pem_blocks
+from kapiserver.resources.validation.pem import Block, decoded, pem_blocks
 from kapiserver.resources.validation.pod_certificates import check_signer
 
 APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
@@ -64,7 +62,6 @@ _CONDITIONS = "status.conditions"
 _CERTIFICATE = "status.certificate"
 _MAX_BUNDLE = 1 << 20
 _OMITTED = "<value omitted>"
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 
 
 def check_signing_request(found: Found, obj: Object, old: Object | None) -> None:
@@ -72,7 +69,7 @@ def check_signing_request(found: Found, obj: Object, old: Object | None) -> None
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     before = (old or {}).get("spec") or {}
     request = spec.get("request", "")
-    if problem := _request_problem(_decoded(request)):
+    if problem := _request_problem(decoded(request)):
         found.append(invalid("spec.request", request or None, problem))
     _check_usages(found, spec.get("usages") or (), before.get("usages") or ())
     signer = spec.get("signerName", "")
@@ -88,8 +85,8 @@ def check_signing_request(found: Found, obj: Object, old: Object | None) -> None
     was = ((old or {}).get("status") or {}) if old is not None else {}
     _check_conditions(found, status.get("conditions") or (), was.get("conditions") or ())
     certificate, issued = status.get("certificate", ""), was.get("certificate", "")
-    tolerated = old is not None and (certificate == issued or _chain_problem(_decoded(issued)))
-    if not tolerated and (problem := _chain_problem(_decoded(certificate))):
+    tolerated = old is not None and (certificate == issued or _chain_problem(decoded(issued)))
+    if not tolerated and (problem := _chain_problem(decoded(certificate))):
         found.append(invalid(_CERTIFICATE, "<certificate data>", problem))
 
 
@@ -120,33 +117,23 @@ def _count(conditions: Iterable[Object], kind: str) -> int:
     return sum(condition.get("type") == kind for condition in conditions)
 
 
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text)
-    except (binascii.Error, ValueError):
-        return b""  # decoding refused it before
-
-
 def _request_problem(text: bytes) -> str:
     block = next(pem_blocks(text), None)
     if block is None or block.kind != "CERTIFICATE REQUEST":
         return "PEM block type must be CERTIFICATE REQUEST"
-    return stub_problem(block.data)
+    return _form_problem(block.data)
 
 
-def stub_problem(data: bytes) -> str:
+def _form_problem(data: bytes) -> str:
     """What is wrong with a PKCS#10 request: its form or its signature."""
-    try:
-        request = x509.load_der_x509_csr(data)
-        key = request.public_key()
-        valid = request.is_signature_valid
-    except _UNREADABLE:
+    request = request_of(data)
+    if request is None:
         return "asn1: structure error: not a certificate request"
-    if valid:
+    if request.is_signed:
         return ""
-    if isinstance(key, ec.EllipticCurvePublicKey):
+    if isinstance(request.key, ec.EllipticCurvePublicKey):
         return "x509: ECDSA verification failure"
-    if isinstance(key, ed25519.Ed25519PublicKey):
+    if isinstance(request.key, ed25519.Ed25519PublicKey):
         return "x509: Ed25519 verification failure"
     return "crypto/rsa: verification error"
 
@@ -201,16 +188,9 @@ def _chain_problem(text: bytes) -> str:
             return f'only CERTIFICATE PEM blocks are allowed, found "{block.kind}"'
         if block.has_headers:
             return "no PEM block headers are permitted"
-        if certificate_of(block) is None:
-            return "x509: malformed certificate"
+        if certificate_of(block.data) is None:
+            return MALFORMED
     return "" if count else "must contain at least one CERTIFICATE PEM block"
-
-
-def certificate_of(block: Block) -> x509.Certificate | None:
-    try:
-        return x509.load_der_x509_certificate(block.data)
-    except _UNREADABLE:
-        return None
 
 
 # -- trust bundles -----------------------------------------------------------------------------
@@ -269,7 +249,7 @@ def _anchor_problem(block: Block) -> str:
         return f"has bad block type: {block.kind}"
     if block.has_headers:
         return "has PEM block headers"
-    certificate = certificate_of(block)
+    certificate = certificate_of(block.data)
     if certificate is None:
         return "does not parse as X.509"
     try:

@@ -6,39 +6,34 @@ It is said in a warning only: nobody is kept from storing what no server can use
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
+
+from kapiserver.resources.validation.certificates import (
+    MALFORMED,
+    certificate_of,
+    private_key_of,
+    public_key_of,
+    same_key,
 )
+from kapiserver.resources.validation.pem import pem_blocks
 
 _LIMIT = 1 << 16  # longer chains are not looked into
-_block = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----", re.DOTALL)
 _KINDS = (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey)
 
 
 def pair_problem(certificate: bytes, key: bytes) -> str:
     if len(certificate) > _LIMIT or len(key) > _LIMIT:
         return ""
-    certificates = _blocks(certificate)
-    chain = [text for kind, text in certificates if kind == "CERTIFICATE"]
+    certificates = list(pem_blocks(certificate))
+    chain = [block.data for block in certificates if block.kind == "CERTIFICATE"]
     if not chain:
-        return _no_certificate([kind for kind, _ in certificates])
+        return _no_certificate([block.kind for block in certificates])
     skipped: list[str] = []
-    for kind, text in _blocks(key):
-        if kind == "PRIVATE KEY" or kind.endswith(" PRIVATE KEY"):
-            return _mismatch(chain[0], text)
-        skipped.append(kind)
+    for block in pem_blocks(key):
+        if block.kind == "PRIVATE KEY" or block.kind.endswith(" PRIVATE KEY"):
+            return _mismatch(chain[0], block.data)
+        skipped.append(block.kind)
     return _no_key(skipped)
-
-
-def _blocks(text: bytes) -> list[tuple[str, bytes]]:
-    return [(match.group(1).decode(), match.group(0)) for match in _block.finditer(text)]
 
 
 def _no_certificate(skipped: list[str]) -> str:
@@ -67,23 +62,16 @@ def _no_key(skipped: list[str]) -> str:
 
 
 def _mismatch(certificate: bytes, key: bytes) -> str:
-    try:
-        public: Any = x509.load_pem_x509_certificate(certificate).public_key()
-    except ValueError:
-        return "x509: malformed certificate"
+    leaf = certificate_of(certificate)
+    if leaf is None:
+        return MALFORMED
+    public = public_key_of(leaf)
     if not isinstance(public, _KINDS):
         return "tls: unknown public key algorithm"
-    try:
-        own: Any = load_pem_private_key(key, None).public_key()
-    except (TypeError, ValueError):
+    private = private_key_of(key)
+    if private is None:
         return "tls: failed to parse private key"
+    own = private.public_key()
     if type(own) is not type(public):
         return "tls: private key type does not match public key type"
-    if _shape(own) != _shape(public):
-        return "tls: private key does not match public key"
-    return ""
-
-
-def _shape(public: Any) -> bytes:
-    encoded: bytes = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return encoded
+    return "" if same_key(own, public) else "tls: private key does not match public key"

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-
-from cryptography import x509
-
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid, required
 from kapiserver.resources.names import dns1123_subdomain
+from kapiserver.resources.validation.certificates import MALFORMED, certificate_of
 from kapiserver.resources.validation.formats import Found, in_range
 from kapiserver.resources.validation.go_urls import UrlError, parse_url
+from kapiserver.resources.validation.pem import decoded, pem_blocks
 
 ONE_ADDRESS = "exactly one of url or service is required"
 
 _FORM = "; desired format: https://host[/path]"
-_BLOCK = re.compile(rb"-----BEGIN ([^\r\n]+)-----\r?\n.*?-----END \1-----", re.DOTALL)
 _BUNDLE = "unable to load root certificates: "
 
 
@@ -70,26 +65,17 @@ def _check_path(found: Found, text: str, path: str) -> None:
 
 def bundle_problem(bundle: str) -> str:
     """What is wrong with a PEM bundle in base64; nothing when one certificate in it is good."""
-    try:
-        data = base64.b64decode(bundle)
-    except (binascii.Error, ValueError):
-        data = b""
-    first = ""
-    blocks = list(_BLOCK.finditer(data))
-    for block in blocks:
-        if block.group(1) != b"CERTIFICATE":
-            continue
-        try:
-            x509.load_pem_x509_certificate(block.group())
-        except ValueError as error:
-            first = first or f"failed to parse certificate: {error}"
-        else:
-            return ""
-    if first:
-        return _BUNDLE + first
+    blocks = list(pem_blocks(decoded(bundle)))
     if not blocks:
         return f"{_BUNDLE}unable to parse bytes as PEM block"
-    return f"{_BUNDLE}no valid certificate authority data seen"
+    authorities = [
+        block.data for block in blocks if block.kind == "CERTIFICATE" and not block.has_headers
+    ]
+    if not authorities:
+        return f"{_BUNDLE}no valid certificate authority data seen"
+    if not any(map(certificate_of, authorities)):
+        return f"{_BUNDLE}failed to parse certificate: {MALFORMED}"
+    return ""
 
 
 def check_bundle(found: Found, bundle: str, path: str) -> None:

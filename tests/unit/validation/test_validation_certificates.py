@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from validation_cases import (
     Cases,
     changed,
@@ -23,6 +23,7 @@ from validation_cases import (
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.validation.pem import Block, pem_blocks
+from kapiserver.resources.validation.tls_pairs import pair_problem
 
 REQUESTS = "certificatesigningrequests.certificates.k8s.io"
 BUNDLES = "clustertrustbundles.certificates.k8s.io"
@@ -44,6 +45,10 @@ def certificate(*, ca: bool) -> x509.Certificate:
 
 def pem(thing: Any) -> str:
     return str(thing.public_bytes(Encoding.PEM).decode())
+
+
+def pem_block(kind: str, data: bytes) -> str:
+    return f"-----BEGIN {kind}-----\n{encoded(data)}\n-----END {kind}-----\n"
 
 
 def encoded(data: bytes) -> str:
@@ -279,6 +284,35 @@ def test_the_answer_to_a_pod() -> None:
             '"Issued", "Denied", or "Failed"',
         )
     ]
+
+
+def test_what_cannot_be_read_is_refused() -> None:
+    """Versions that no certificate has, and keys of kinds that nobody knows."""
+    csr, root = CSR.public_bytes(Encoding.DER), certificate(ca=True).public_bytes(Encoding.DER)
+    ed25519_oid, unknown_oid = b"\x06\x03\x2b\x65\x70", b"\x06\x03\x2b\x65\x7f"
+    for odd in (csr.replace(b"\x02\x01\x00", b"\x02\x01\x4e", 1), csr[:-1]):
+        block = pem_block("CERTIFICATE REQUEST", odd)
+        [(_, message)] = refused(
+            REQUESTS, changed(REQUEST, "spec.request", encoded(block.encode()))
+        )
+        assert message.endswith("asn1: structure error: not a certificate request")
+        [(_, message)] = refused(
+            POD_REQUESTS, changed(POD_REQUEST, "spec.stubPKCS10Request", encoded(odd))
+        )
+        assert message.endswith(
+            "must be a valid DER-serialized PKCS#10 certificate signing request"
+        )
+    odd = root.replace(b"\x02\x01\x02", b"\x02\x01\x4e", 1)
+    block = pem_block("CERTIFICATE", odd)
+    assert refused(BUNDLES, changed(BUNDLE, "spec.trustBundle", block)) == [
+        ("spec.trustBundle", 'Invalid value: "<value omitted>": entry 0 does not parse as X.509')
+    ]
+    assert pair_problem(block.encode(), b"") == "tls: failed to find any PEM data in key input"
+    private = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    assert pair_problem(block.encode(), private) == "x509: malformed certificate"
+    odd = root.replace(ed25519_oid, unknown_oid)
+    block = pem_block("CERTIFICATE", odd)
+    assert pair_problem(block.encode(), private) == "tls: unknown public key algorithm"
 
 
 def test_blocks_of_pem_are_found_between_anything() -> None:

@@ -66,9 +66,15 @@ class ServerSocket:
             if event.message_finished:
                 self._starts = True
         elif isinstance(event, Ping):
-            await self.send_messages(self._protocol.send(event.response()))
+            await self._answer(event)
         elif isinstance(event, CloseConnection):
             await self.close(event.code)  # theirs, or why wsproto cannot read on
+
+    async def _answer(self, ping: Ping) -> None:
+        """Without waiting for the client to take it: one that is stuck can do without."""
+        async with self._sending:
+            if self._sendable and self._client.push(Frame(self._protocol.send(ping.response()))):
+                self._client.flush()
 
     @property
     def _sendable(self) -> bool:

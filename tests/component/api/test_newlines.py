@@ -1,4 +1,4 @@
-"""JSON ends with a newline, as kube-apiserver's does: curl leaves the prompt on a line of its own."""
+"""JSON ends with a newline, as kube-apiserver's: curl leaves the prompt on a line of its own."""
 
 from __future__ import annotations
 

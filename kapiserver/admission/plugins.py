@@ -9,12 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
+from kapiserver.admission.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+    ClusterTrustBundleAttest,
+)
 from kapiserver.admission.chain import AdmissionChain, Rule
+from kapiserver.admission.claim_resize import PersistentVolumeClaimResize
+from kapiserver.admission.default_classes import DefaultIngressClass, DefaultStorageClass
 from kapiserver.admission.default_tolerations import DefaultTolerationSeconds
+from kapiserver.admission.limit_ranger import LimitRanger
 from kapiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kapiserver.admission.node_taints import TaintNodesByCondition
 from kapiserver.admission.plugin import Known
+from kapiserver.admission.pod_resize import PodResizeValidator
 from kapiserver.admission.priority import Priority
+from kapiserver.admission.runtime_class import RuntimeClass
+from kapiserver.admission.service_account import ServiceAccount
+from kapiserver.admission.storage_protection import StorageObjectInUseProtection
+from kapiserver.admission.topology_labels import PodTopologyLabels
 
 
 class Plugin(Protocol):
@@ -29,9 +43,22 @@ class Entry(NamedTuple):
 
 PLUGINS: tuple[Entry, ...] = (
     Entry("NamespaceLifecycle", NamespaceLifecycle),
+    Entry("LimitRanger", LimitRanger),
+    Entry("ServiceAccount", ServiceAccount),
     Entry("TaintNodesByCondition", TaintNodesByCondition),
     Entry("Priority", Priority),
     Entry("DefaultTolerationSeconds", DefaultTolerationSeconds),
+    Entry("DefaultStorageClass", DefaultStorageClass),
+    Entry("StorageObjectInUseProtection", StorageObjectInUseProtection, on=False),
+    Entry("PersistentVolumeClaimResize", PersistentVolumeClaimResize),
+    Entry("RuntimeClass", RuntimeClass),
+    Entry("CertificateApproval", CertificateApproval),
+    Entry("CertificateSigning", CertificateSigning),
+    Entry("ClusterTrustBundleAttest", ClusterTrustBundleAttest),
+    Entry("CertificateSubjectRestriction", CertificateSubjectRestriction),
+    Entry("DefaultIngressClass", DefaultIngressClass),
+    Entry("PodTopologyLabels", PodTopologyLabels),
+    Entry("PodResizeValidator", PodResizeValidator),
 )
 NAMES = tuple(entry.name for entry in PLUGINS)
 

@@ -16,9 +16,10 @@ from kapiserver.api.health import Health
 from kapiserver.api.scope import Scopes
 from kapiserver.authz.authorizer import AuthorizerChain, default_authorizers
 from kapiserver.config import ServerConfig, make_config
-from kapiserver.controllers.bootstrap import ensure_objects
+from kapiserver.controllers.bootstrap import NAMESPACES, ensure_objects
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
+from kapiserver.controllers.service_accounts import ServiceAccountController
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
 from kapiserver.pki import new_signing_key
@@ -248,9 +249,7 @@ async def running(directory: Path) -> AsyncIterator[Api]:
         storage = Storage(backend, bookmark_seconds=60)
         services = make_services(Scopes(builtin_registry(), storage, schemas()))
 
-        async def controller() -> None:
-            await NamespaceController(services).run()
-
+        accounts = ServiceAccountController(services)
         identity = identity_of(_identity_settings(directory), services.scopes)
         dispatcher = make_dispatcher(
             services,
@@ -266,7 +265,9 @@ async def running(directory: Path) -> AsyncIterator[Api]:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storage.run)
-            nursery.start_soon(while_leading, backend, controller)
             await ensure_objects(services)
+            await accounts.ensure(NAMESPACES)
+            nursery.start_soon(while_leading, backend, NamespaceController(services).run)
+            nursery.start_soon(while_leading, backend, accounts.run)
             yield Api(dispatcher, services, nursery)
             nursery.cancel_scope.cancel()

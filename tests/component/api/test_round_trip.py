@@ -46,6 +46,8 @@ POD: dict[str, Any] = {
         "nodeSelector": {},
         "hostNetwork": False,
         "priority": 0,
+        "serviceAccountName": "default",
+        "automountServiceAccountToken": False,
         "securityContext": {},
         "affinity": {},
         "tolerations": None,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kapiserver.admission.chain import CREATE
-from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
 from kapiserver.api.call import Call
-from kapiserver.api.metadata import match_namespace, metadata_of, timestamp
-from kapiserver.api.negotiation import body_media_type
+from kapiserver.api.decoding import read_placed
+from kapiserver.api.metadata import timestamp
 from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.render import respond_json
 from kapiserver.api.write import AbsentError, Ownership, Update
@@ -19,33 +18,6 @@ from kapiserver.resources.field_errors import required, unsupported
 
 _TARGETS = ("Node", "")
 _TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
-_DEFINITIONS = {
-    "Binding": "io.k8s.api.core.v1.Binding",
-    "Eviction": "io.k8s.api.policy.v1.Eviction",
-    "Scale": "io.k8s.api.autoscaling.v1.Scale",
-    "TokenRequest": "io.k8s.api.authentication.v1.TokenRequest",
-}
-
-
-async def read_small_object(call: Call, kind: str) -> Object:
-    """The body of a subresource that has its own kind (Binding, Eviction, Scale)."""
-    request = call.context.request
-    media_type = body_media_type(request.header(b"content-type"))
-    message = call.services.scopes.messages.get(_DEFINITIONS[kind])
-    body = await request.body(BODY_LIMIT)
-    try:
-        obj = parse_body(body, media_type, strict=False, message=message).value
-    except BodyError as error:
-        raise BadRequest(
-            f"the object provided is unrecognized (must be of type {kind}): {error}"
-        ) from error
-    if not isinstance(obj, dict) or obj.get("kind", kind) != kind:
-        raise BadRequest(f"the object provided is unrecognized (must be of type {kind})")
-    metadata = metadata_of(obj)
-    if not isinstance(metadata, dict):
-        raise BadRequest(f"{kind}: metadata must be an object")
-    match_namespace(metadata, call.namespace)
-    return obj
 
 
 def success(code: int) -> dict[str, Any]:
@@ -54,7 +26,7 @@ def success(code: int) -> dict[str, Any]:
 
 async def bind(call: Call) -> Response:
     options = write_options(call.context.query, "CreateOptions")
-    binding = await read_small_object(call, "Binding")
+    binding = await read_placed(call, options)
     if binding["metadata"].get("name", "") != call.name:
         raise BadRequest("name in URL does not match name in Binding object")
     return await _bind(call, call.name, binding, options)
@@ -63,7 +35,7 @@ async def bind(call: Call) -> Response:
 async def bind_named(call: Call) -> Response:
     """POST bindings, from before there were subresources: the body names the pod."""
     options = write_options(call.context.query, "CreateOptions")
-    binding = await read_small_object(call, "Binding")
+    binding = await read_placed(call, options)
     name = binding["metadata"].get("name", "")
     pods = Call(call.services, call.context, call.services.scopes.stored("", "pods"))
     pods.subresource = "binding"

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from kapiserver.admission.chain import CREATE
-from kapiserver.api.binding import read_small_object, success
+from kapiserver.api.binding import success
 from kapiserver.api.budgets import charge, has_room_for_unhealthy, is_ready, still_processing
 from kapiserver.api.call import Call, internal_call
+from kapiserver.api.decoding import read_placed
 from kapiserver.api.delete import delete_object
 from kapiserver.api.options import DeleteOptions, WriteOptions, delete_options, write_options
 from kapiserver.api.render import respond_json
@@ -38,7 +39,7 @@ _OVER = ("Succeeded", "Failed")
 
 async def evict(call: Call) -> Response:
     chosen = write_options(call.context.query, "CreateOptions")
-    eviction = await read_small_object(call, "Eviction")
+    eviction = await read_placed(call, chosen)
     if eviction["metadata"].get("name", "") != call.name:
         raise BadRequest("name in URL does not match name in Eviction object")
     options = delete_options({}, eviction.get("deleteOptions") or {})

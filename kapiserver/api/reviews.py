@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from kapiserver.api.call import Call
-from kapiserver.api.decoding import read_object
-from kapiserver.api.metadata import match_namespace, metadata_of, timestamp
+from kapiserver.api.decoding import read_placed
+from kapiserver.api.metadata import metadata_of, timestamp
 from kapiserver.api.options import write_options
 from kapiserver.api.render import respond_json
 from kapiserver.api.router import Verb
@@ -97,10 +97,7 @@ def user_info(user: UserInfo) -> dict[str, Any]:
 
 async def read_review(call: Call) -> Object:
     """The question in a request's body."""
-    options = write_options(call.context.query, "CreateOptions")
-    review = await read_object(call, options.field_validation)
-    match_namespace(metadata_of(review), call.namespace)
-    return review
+    return await read_placed(call, write_options(call.context.query, "CreateOptions"))
 
 
 def _refuse(call: Call, causes: list[Cause]) -> None:
@@ -110,7 +107,7 @@ def _refuse(call: Call, causes: list[Cause]) -> None:
 
 
 def _subject(spec: dict[str, Any]) -> UserInfo:
-    extra = {key.lower(): tuple(values) for key, values in (spec.get("extra") or {}).items()}
+    extra = {key.lower(): tuple(values or ()) for key, values in (spec.get("extra") or {}).items()}
     return UserInfo(
         spec.get("user", ""), spec.get("uid", ""), tuple(spec.get("groups") or ()), extra
     )

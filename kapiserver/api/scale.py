@@ -6,14 +6,13 @@ from typing import Any
 
 from kapiserver.api import metadata as meta
 from kapiserver.api.apply.verb import apply_scale, is_apply
-from kapiserver.api.binding import read_small_object
 from kapiserver.api.call import Call
-from kapiserver.api.go_text import kind_name
+from kapiserver.api.decoding import read_placed, unusable
 from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.patch import parse_plain_patch
-from kapiserver.api.render import respond_json
+from kapiserver.api.scale_table import scale_answer
 from kapiserver.api.write import AbsentError, Build, Update
-from kapiserver.errors import BadRequest, Conflict, Invalid, NotFound
+from kapiserver.errors import Conflict, Invalid, NotFound
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
@@ -28,10 +27,10 @@ async def scale(call: Call) -> Response:
         stored = await call.scope.objects.get(call.namespace, call.name)
         if stored is None:
             raise call.not_found()
-        return respond_json(scale_of(stored.decoded()), call.context)
+        return scale_answer(call, scale_of(stored.decoded()))
     if call.context.info.verb == "update":
         options = write_options(call.context.query, "UpdateOptions")
-        sent = await read_small_object(call, "Scale")
+        sent = await read_placed(call, options)
         meta.match_name(sent["metadata"], call.name)
         return await _write(call, options, lambda obj: _with_scale(call, obj, sent))
     if is_apply(call):
@@ -39,10 +38,12 @@ async def scale(call: Call) -> Response:
             stored = await apply_scale(call)
         except AbsentError:
             raise _not_found(call) from None
-        return respond_json(scale_of(stored.decoded()), call.context)
+        return scale_answer(call, scale_of(stored.decoded()))
     options = write_options(call.context.query, "PatchOptions")
     apply = await parse_plain_patch(call, options)
-    return await _write(call, options, lambda obj: _with_scale(call, obj, apply(scale_of(obj))))
+    return await _write(
+        call, options, lambda obj: _with_scale(call, obj, _typed(call, apply(scale_of(obj))))
+    )
 
 
 async def _write(call: Call, options: WriteOptions, build: Build) -> Response:
@@ -50,7 +51,7 @@ async def _write(call: Call, options: WriteOptions, build: Build) -> Response:
         stored = await Update(call, call.name, options, build).run()
     except AbsentError:
         raise _not_found(call) from None
-    return respond_json(scale_of(stored.decoded()), call.context)
+    return scale_answer(call, scale_of(stored.decoded()))
 
 
 def _not_found(call: Call) -> NotFound:
@@ -77,19 +78,20 @@ def scale_of(obj: Object) -> dict[str, Any]:
     }
 
 
-def _with_scale(call: Call, obj: Object, wanted: Any) -> Object:
+def _typed(call: Call, patched: Any) -> Object:
+    """What a patch made of a Scale, if it still is one."""
+    wanted = call.scope.body_type(call.subresource)
+    findings = wanted.validator.check(patched)
+    if findings.error:
+        raise unusable(wanted, findings.error)
+    scale: Object = patched
+    return scale
+
+
+def _with_scale(call: Call, obj: Object, wanted: Object) -> Object:
     """The object with the replicas (and the resourceVersion, for the guard) of a Scale."""
-    if not isinstance(wanted, dict) or not isinstance(wanted.get("spec") or {}, dict):
-        raise BadRequest("the object provided is unrecognized (must be of type Scale)")
-    replicas = (wanted.get("spec") or {}).get("replicas")
-    replicas = 0 if replicas is None else replicas
-    if type(replicas) is not int or not -(1 << 31) <= replicas < 1 << 31:
-        what = kind_name(replicas) + (f" {replicas}" if kind_name(replicas) == "number" else "")
-        raise BadRequest(
-            'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
-            f"{what} into Go struct field ScaleSpec.spec.replicas of type int32"
-        )
-    metadata = wanted.get("metadata") or {}
+    replicas = wanted.get("spec", {}).get("replicas", 0)
+    metadata = wanted.get("metadata", {})
     placed = {"name": call.name, "namespace": call.namespace, **metadata}
     causes = meta.check_metadata(placed, namespaced=True, name_rule=dns1123_subdomain)
     if replicas < 0:

@@ -14,10 +14,11 @@ import orjson
 
 from kapiserver.api.apply.manager import FieldManager
 from kapiserver.api.apply.types import FieldTypes
+from kapiserver.api.body_type import BodyType, subresource_schema
 from kapiserver.errors import Cause
 from kapiserver.resources.definition import FieldDoc, Object, ResourceDefinition, Version
 from kapiserver.resources.names import dns1123_subdomain
-from kapiserver.resources.protobuf import Encoder, Message, Messages
+from kapiserver.resources.protobuf import Encoder, Messages
 from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import Compiled, PatchNode, SchemaSet
 from kapiserver.resources.schema.complete import FILL, FINISH, OPEN, Mode
@@ -75,6 +76,7 @@ class Scope:
         self.field_types = field_types
         self._registry = registry
         self._field_managers: dict[str, FieldManager] = {}
+        self._body_types: dict[str, BodyType] = {}
         stored_group = (
             definition.group if definition.storage_group is None else definition.storage_group
         )
@@ -106,10 +108,26 @@ class Scope:
         """Whether its type came at run time: such objects have no protobuf form."""
         return self._schemas.is_added(self.version.schema)
 
-    @property
-    def message(self) -> Message | None:
-        """How a protobuf body is read."""
-        return None if self.is_custom else self._messages.get(self.version.schema)
+    def body_type(self, subresource: str = "") -> BodyType:
+        """What is sent to write an object, or to a subresource that takes a kind of its own."""
+        found = self._body_types.get(subresource)
+        if found is None:
+            found = self._body_types[subresource] = self._body_type(subresource)
+        return found
+
+    def _body_type(self, subresource: str) -> BodyType:
+        declared = self.definition.subresource(subresource)
+        names = (self.group, self.version.name, self.kind)
+        accepted: tuple[str, ...] = ()
+        schema = self.version.schema
+        if declared is not None and declared.kind:
+            if declared.version:
+                names = (declared.group, declared.version, declared.kind)
+            else:
+                names = (self.group, self.version.name, declared.kind)
+            accepted = declared.accepted
+            schema = subresource_schema(declared, self.version)
+        return BodyType(self._schemas, self._messages, *names, schema, accepted)
 
     def missing_fields(self, obj: Object) -> list[Cause]:
         """Required fields that an object in the stored version lacks."""

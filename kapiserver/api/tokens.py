@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from kapiserver.admission.chain import CREATE
-from kapiserver.api.binding import read_small_object
 from kapiserver.api.call import Call
+from kapiserver.api.decoding import read_placed
 from kapiserver.api.metadata import timestamp
-from kapiserver.api.options import write_options
+from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.render import respond_json
 from kapiserver.authn.claims import Account, Bound, Reference
 from kapiserver.authn.service_accounts import ServiceAccountTokens
@@ -25,7 +25,6 @@ from kapiserver.resources.field_errors import invalid, not_supported
 from kapiserver.resources.names import dns1123_subdomain
 
 GROUP, KIND = "authentication.k8s.io", "TokenRequest"
-SCHEMA = "io.k8s.api.authentication.v1.TokenRequest"
 
 DEFAULT_SECONDS = 3600
 SHORTEST_SECONDS = 600
@@ -54,8 +53,8 @@ def token_verb(
     """For the router."""
 
     async def create_token(call: Call) -> Response:
-        write_options(call.context.query, "CreateOptions")
-        request = await _read(call)
+        options = write_options(call.context.query, "CreateOptions")
+        request = await _read(call, options)
         now = int(time.time())
         account = await _complete(call, request, tokens, now)
         await _admit(call, request)
@@ -84,11 +83,8 @@ def token_verb(
     return create_token
 
 
-async def _read(call: Call) -> Object:
-    sent = await read_small_object(call, KIND)
-    findings = call.services.scopes.schemas.validator(SCHEMA).check(sent)
-    if findings.error:
-        raise BadRequest(f'{KIND} in version "v1" cannot be handled as a {KIND}: {findings.error}')
+async def _read(call: Call, options: WriteOptions) -> Object:
+    sent = await read_placed(call, options)
     return {
         "kind": KIND,
         "apiVersion": f"{GROUP}/v1",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kapiserver.api.body_type import subresource_schema
 from kapiserver.api.openapi import parameters as p
 from kapiserver.resources.definition import ResourceDefinition, Subresource, Version
 from kapiserver.resources.schema import SchemaSet
@@ -361,13 +362,8 @@ class ResourcePaths:
 
     def _subresource_schema(self, sub: Subresource) -> str | None:
         """The schema of its objects. None: it has none, it connects to something."""
-        if not sub.kind:
-            return self._schema
-        if sub.group:
-            name = f"io.k8s.api.{sub.group.split('.')[0]}.{sub.version}.{sub.kind}"
-        else:
-            name = f"{self._schema.rpartition('.')[0]}.{sub.kind}"
-        return name if name in self._schemas else None
+        name = subresource_schema(sub, self._version)
+        return name if name in self._schemas or not sub.kind else None
 
     def _connect(self, sub: Subresource, suffix: str) -> Iterator[Operation]:
         definition = self._definition

@@ -151,9 +151,14 @@ class ResourceRouter:
 
 
 def _check_method(context: RequestContext, scope: Scope) -> None:
-    """HEAD is authorized as GET, but upstream has no routes for it, except where all pass."""
-    head = context.request.method == "HEAD"
-    if head and not scope.is_custom and context.info.subresource != "proxy":
+    """HEAD is authorized as a get, anything below /watch/ as a watch: upstream's routes are GET.
+
+    Its custom resources have no routes, and proxies take all methods.
+    """
+    info, method = context.info, context.request.method
+    if method == "GET" or scope.is_custom or info.subresource == "proxy":
+        return
+    if method == "HEAD" or info.verb == "watch":
         raise MethodNotAllowed()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from api_world import Api, config_map
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -64,6 +65,27 @@ async def test_health_in_detail(api: Api) -> None:
     assert (await api.get("/healthz/ping")).text == "ok"
     assert (await api.get("/healthz/nonsense")).status == 404
     assert (await api.post("/healthz", {})).status == 405
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/namespaces",
+        "/api/v1/namespaces/default",
+        "/api/v1/namespaces/default/pods?watch=true",
+        "/api/v1/namespaces/default/pods/none",
+        "/api/v1/namespaces/default/pods/none/status",
+        "/api/v1/watch/namespaces",
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    ],
+)
+async def test_resources_have_no_head_and_no_options(api: Api, method: str, path: str) -> None:
+    answer = await api.request(method, path)
+    assert (answer.status, answer.json["reason"]) == (405, "MethodNotAllowed")
+    assert (await api.post("/api/v1/watch/namespaces", {})).status == 405
+    # who may not read an object is not told more by asking for its head
+    assert (await api.request(method, path, token="jane-token")).status in (403, 405)
 
 
 async def test_the_version_is_kubernetes_and_ours(api: Api) -> None:

@@ -9,7 +9,8 @@ import pytest
 import trio
 from http_support import PATIENCE, H1Client, H2Client, TestDispatcher, connect, running
 
-from kapiserver.request import Duplex, Request, Response, ResponseStream
+from kapiserver.request import Duplex, Frame, Request, Response, ResponseStream
+from kapiserver.websockets import MessageForm, over_websocket
 
 UPGRADE = (
     b"GET /api/tunnel HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %b\r\n"
@@ -131,6 +132,59 @@ async def test_a_client_may_stop_reading_for_a_while(certificates: Path) -> None
             got += len(client.buffer)
             client.buffer = b""
         assert got == size
+
+
+async def test_a_client_whose_patience_is_not_asked_for_must_read(certificates: Path) -> None:
+    """A watch over WebSocket: who takes nothing for long is cut off, as over HTTP."""
+    cut = trio.Event()
+
+    async def flood(client: Duplex) -> None:
+        while await client.send(b"x" * 65536):
+            pass
+        assert not client.push(Frame(b"x"))
+        cut.set()
+
+    async def route(request: Request) -> Response:
+        return Response(101, [(b"upgrade", b"echo")], upgrade=flood)
+
+    dispatcher = TestDispatcher(routes={"/api/tunnel": route})
+    async with running(certificates, dispatcher, write_timeout=0.3) as server:
+        client = await H1Client.open(server)
+        await opened(client)
+        with trio.fail_after(PATIENCE):
+            await cut.wait()
+
+
+async def test_a_tunnel_takes_no_more_than_its_buffers_hold(certificates: Path) -> None:
+    pushed: list[int] = []
+
+    async def push(client: Duplex) -> None:
+        while client.push(Frame(b"x" * 10_000)):
+            pushed.append(10_000)
+            client.flush()
+        await client.closed()
+
+    async with running(certificates, tunnel(push), stream_buffer=100_000) as server:
+        client = await H1Client.open(server, receive_buffer=4096)
+        await opened(client)
+        await client.exactly(10_000)
+        assert sum(pushed) < 50_000_000
+        await client.exactly(sum(pushed) - 10_000)
+
+
+async def test_a_websocket_is_closed_when_the_server_stops(certificates: Path) -> None:
+    async def events(stream: ResponseStream) -> None:
+        await stream.send(b"event\n")
+        await stream.closed()
+
+    lines = MessageForm(text=True, split=lambda data: (data,))
+    async with running(certificates, tunnel(over_websocket(events, lines))) as server:
+        client = await H1Client.open(server)
+        await opened(client, b"websocket")
+        assert await client.exactly(8) == b"\x81\x06event\n"
+        server.shutdown.set()
+        assert await client.exactly(4) == b"\x88\x02\x03\xe8"  # 1000
+        assert not await client.more()
 
 
 async def test_an_answer_to_an_upgrade_may_be_an_ordinary_one(certificates: Path) -> None:

@@ -34,12 +34,12 @@ def _column_json(scope: Scope) -> bytes:
     found = _made.get(scope)
     if found is None:
         found = _made[scope] = orjson.dumps(
-            [_described(column, scope) for column in columns_of(scope.definition)]
+            [described(column, scope) for column in columns_of(scope.definition)]
         )
     return found
 
 
-def _described(column: Column, scope: Scope) -> dict[str, Any]:
+def described(column: Column, scope: Scope) -> dict[str, Any]:
     doc = column.description
     return {
         "name": column.name,
@@ -98,13 +98,15 @@ class TableWriter:
         self, metadata: dict[str, Any], rows: list[bytes], *, with_columns: bool = True
     ) -> bytes:
         columns = _column_json(self._scope) if with_columns else b"null"
-        return (
-            b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":%b,'
-            b'"columnDefinitions":%b,"rows":[%b]}'
-            % (
-                self.meta_version.encode(),
-                orjson.dumps(metadata),
-                columns,
-                b",".join(rows),
-            )
-        )
+        return table_of(self.meta_version, metadata, columns, rows)
+
+
+def table_of(
+    meta_version: str, metadata: dict[str, Any], columns: bytes, rows: list[bytes]
+) -> bytes:
+    """The JSON of a Table around its columns and rows."""
+    return (
+        b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":%b,'
+        b'"columnDefinitions":%b,"rows":[%b]}'
+        % (meta_version.encode(), orjson.dumps(metadata), columns, b",".join(rows))
+    )

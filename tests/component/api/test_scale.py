@@ -47,6 +47,25 @@ async def test_zero_is_left_out_as_go_does(api: Api) -> None:
     assert (await api.get(f"{DEPLOYMENTS}/d")).json["spec"]["replicas"] == 0
 
 
+async def test_it_is_shown_as_a_table(api: Api) -> None:
+    await api.post(DEPLOYMENTS, deployment("d", 2))
+    accept = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
+    table = (await api.get(f"{DEPLOYMENTS}/d/scale", headers=accept)).json
+    assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")
+    columns = [(each["name"], each["type"]) for each in table["columnDefinitions"]]
+    assert columns == [
+        ("Name", "string"),
+        ("Desired", "integer"),
+        ("Available", "integer"),
+        ("Age", "string"),
+    ]
+    (row,) = table["rows"]
+    assert row["cells"][:3] == ["d", 2, 0]
+    assert row["object"]["kind"] == "PartialObjectMetadata"
+    whole = (await api.get(f"{DEPLOYMENTS}/d/scale?includeObject=Object", headers=accept)).json
+    assert whole["rows"][0]["object"]["kind"] == "Scale"
+
+
 @pytest.mark.parametrize("path", OTHERS)
 async def test_other_kinds(api: Api, path: str) -> None:
     spec = {"replicas": 1, "selector": SELECTOR, "template": TEMPLATE}

@@ -240,7 +240,7 @@ def _check_owners(owners: Sequence[Mapping[str, Any]]) -> list[Cause]:
     controller = ""
     for owner in owners:
         api_version = owner.get("apiVersion", "")
-        if not api_version.rpartition("/")[2]:
+        if api_version.count("/") > 1 or not api_version.rpartition("/")[2]:
             detail = "version must not be empty"
             causes.append(invalid(f"{path}.apiVersion", api_version, detail))
         for field in ("kind", "name", "uid"):

@@ -29,7 +29,7 @@ def check_annotations(found: Found, annotations: Any, path: str) -> None:
     for key, value in (annotations or {}).items():
         if problems := qualified_name(key.lower()):
             found += [invalid(path, key, problem) for problem in problems]
-        size += len(key) + len(value)
+        size += len(key.encode()) + len(value.encode())
     if size > ANNOTATIONS_LIMIT:
         found.append(too_long(path, ANNOTATIONS_LIMIT))
 

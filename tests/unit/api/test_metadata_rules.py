@@ -62,6 +62,11 @@ def test_owners() -> None:
     owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}
     missing = check(ownerReferences=[{**owner, "uid": ""}])
     assert missing == ['metadata.ownerReferences.uid: Invalid value: "": must not be empty']
+    for version in ("", "/", "a/", "a/b/c"):
+        (problem,) = check(ownerReferences=[{**owner, "apiVersion": version}])
+        assert problem.endswith(
+            f'apiVersion: Invalid value: "{version}": version must not be empty'
+        )
     event = check(ownerReferences=[{**owner, "kind": "Event"}])
     assert "is disallowed from being an owner" in event[0]
     two = [{**owner, "controller": True}, {**owner, "uid": "v", "controller": True}]

@@ -17,7 +17,6 @@ from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import required, unsupported
 
 _TARGETS = ("Node", "")
-_TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 
 
 def success(code: int) -> dict[str, Any]:
@@ -55,7 +54,6 @@ async def _bind(call: Call, name: str, binding: Object, options: WriteOptions) -
         raise Invalid.of("", "Binding", name, causes)
     await call.services.admission.validate(attributes)
     metadata, node = binding["metadata"], target["name"]
-    labels = {**_topology(call, target), **(metadata.get("labels") or {})}
 
     def assign(pod: Object) -> Object:
         _check_preconditions(call, name, metadata, pod["metadata"])
@@ -69,9 +67,9 @@ async def _bind(call: Call, name: str, binding: Object, options: WriteOptions) -
             raise _conflict(name, f"pod {name} has non-empty .spec.schedulingGates")
         spec["nodeName"] = node
         _note_scheduled(pod)
-        for field, added in (("annotations", metadata.get("annotations")), ("labels", labels)):
-            if added:
-                pod["metadata"].setdefault(field, {}).update(added)
+        for field in ("annotations", "labels"):
+            if metadata.get(field):
+                pod["metadata"].setdefault(field, {}).update(metadata[field])
         return pod
 
     try:
@@ -79,16 +77,6 @@ async def _bind(call: Call, name: str, binding: Object, options: WriteOptions) -
     except AbsentError:
         raise call.not_found(name) from None
     return respond_json(success(201), call.context, 201)
-
-
-def _topology(call: Call, target: Object) -> dict[str, str]:
-    """The labels of a node that say where it is: its pods have them, too."""
-    if target.get("kind") != "Node":
-        return {}
-    node = call.services.scopes.stored("", "nodes").objects.get_now("", target["name"])
-    if node is None:
-        return {}
-    return {key: node.labels[key] for key in _TOPOLOGY if key in node.labels}
 
 
 def _check_preconditions(call: Call, name: str, wanted: Object, metadata: Object) -> None:

@@ -193,6 +193,9 @@ class Expired(ApiError):
 class RequestEntityTooLarge(ApiError):
     code, reason = 413, "RequestEntityTooLarge"
 
+    def __init__(self, why: str, **kw: Any) -> None:
+        super().__init__(f"Request entity too large: {why}", **kw)
+
 
 class UnsupportedMediaType(ApiError):
     code, reason = 415, "UnsupportedMediaType"

@@ -47,7 +47,8 @@ async def test_json_patches_are_limited(api: Api) -> None:
     refused = await api.patch(f"{MAPS}/a", many, "json")
     assert refused.status == 413
     assert refused.json["message"] == (
-        "The allowed maximum operations in a JSON patch is 10000, got 10001"
+        "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got "
+        "10001"
     )
 
 

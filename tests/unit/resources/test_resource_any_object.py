@@ -1,117 +1,162 @@
-"""No object that the schema lets through makes a hook, a column or a field selector fail."""
+"""No object that the schema lets through makes a hook, a column or a field selector fail.
+
+Each kind's objects go the way of a write: decoded, brought to the stored version, defaulted,
+filled, prepared, checked. Those that pass are kept, shown in every version, and are what the next
+ones are made from, so that objects become richer as a run goes on. KAPISERVER_STRANGE_OBJECTS says
+how many are tried for each kind.
+"""
 
 from __future__ import annotations
 
 import copy
-import json
-import random
-from functools import cache
-from importlib.resources import files
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
-from resource_writes import REGISTRY, context
+import ryaml
+from resource_writes import MINIMAL, REGISTRY, context
+from strange_objects import Maker
 
-from kapiserver.resources.definition import ResourceDefinition
+from kapiserver.errors import Cause
+from kapiserver.resources.definition import Object, Prepare, ResourceDefinition, Version
 from kapiserver.resources.printing import unix_time
+from kapiserver.resources.protobuf import Encoder, Unwritable
+from kapiserver.resources.schema import SchemaSet
+from kapiserver.resources.schema.complete import FILL, FINISH
+from kapiserver.resources.strategies import next_generation
 
-OBJECTS_PER_KIND = 40
-MAX_DEPTH = 9
+OBJECTS_PER_KIND = int(os.environ.get("KAPISERVER_STRANGE_OBJECTS", "60"))
+SEED = int(os.environ.get("KAPISERVER_STRANGE_SEED", "7"))
+KEPT = 40  # accepted objects of a kind that others are made from
 
+SCHEMAS = SchemaSet.load()
+ENCODER = Encoder(SCHEMAS)
 STORED = [definition for definition in REGISTRY.definitions() if not definition.virtual]
-WORDS = ("", "a", "Always", "None", "cpu", "Indexed", "v1", "10.0.0.1", "25%", "True", "Ready")
+RICH = ryaml.loads_all((Path(__file__).parent / "rich_objects.yaml").read_text())
 
 
-@cache
-def published() -> dict[str, Any]:
-    path = files("kubernetes_validate") / "kubernetes-json-schema/v1.37.0-local/_definitions.json"
-    found: dict[str, Any] = json.loads(path.read_text())["$defs"]
-    return found
+def examples(definition: ResourceDefinition) -> list[Object]:
+    """What is good, in the preferred version; at the least, next to nothing."""
+    version = definition.versions[0].name
+    api_version = f"{definition.group}/{version}" if definition.group else version
+    named = (definition.kind, api_version)
+    found = [each for each in RICH if (each["kind"], each["apiVersion"]) == named]
+    return [*found, copy.deepcopy(MINIMAL.get(definition.resource, {})), {}]
 
 
-class Maker:
-    """Makes objects that conform to a schema, few fields at a time."""
+class Kind:
+    """The write path of one resource, as far as it is the resource's own."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+    def __init__(self, definition: ResourceDefinition) -> None:
+        self.definition = definition
+        self.hooks = definition.strategy
+        self.stored_schema = _stored_schema(definition)
 
-    def value(self, schema: dict[str, Any], depth: int = 0) -> Any:
-        reference = schema.get("$ref")
-        if reference is not None:
-            name = reference.rpartition("/")[2]
-            if name.endswith((".Time", ".MicroTime")):
-                return "2026-11-22T12:00:00Z"
-            if name.endswith(".IntOrString"):
-                return self.random.choice([0, 1, "25%", "http"])
-            if name.endswith(".Quantity"):
-                return self.random.choice(["0", "100m", "1Gi"])
-            return self.value(published()[name], depth)
-        types = schema.get("type", "object")
-        kinds = [types] if isinstance(types, str) else [t for t in types if t != "null"]
-        return self._of(kinds[0], schema, depth)
-
-    def _of(self, kind: str, schema: dict[str, Any], depth: int) -> Any:
-        chance = self.random
-        if kind == "string":
-            return chance.choice(schema.get("enum") or WORDS)
-        if kind in ("integer", "number"):
-            return chance.choice([-1, 0, 1, 30, 70000])
-        if kind == "boolean":
-            return chance.random() < 0.5
-        if kind == "array":
-            size = 0 if depth > MAX_DEPTH else chance.randint(0, 2)
-            return [self.value(schema["items"], depth + 1) for _ in range(size)]
-        extra = schema.get("additionalProperties")
-        if isinstance(extra, dict):
-            return {key: self.value(extra, depth + 1) for key in chance.sample(WORDS[1:], 2)}
-        made = {}
-        required = schema.get("required", ())
-        for name, field in schema.get("properties", {}).items():
-            share = 0.7 if depth < 3 else 0.25
-            if name in required or (depth <= MAX_DEPTH and chance.random() < share):
-                made[name] = self.value(field, depth + 1)
+    def decoded(self, version: Version, obj: Object) -> Object | None:
+        """A new object in the stored version; None if it is refused as it is read."""
+        made = copy.deepcopy(obj)
+        if SCHEMAS.validator(version.schema).check(made).error:
+            return None
+        for field in ("name", "uid", "resourceVersion"):
+            made.setdefault("metadata", {}).setdefault(field, "x")
+        if version.to_storage is not None:
+            version.to_storage(made)
         return made
 
+    def created(self, made: Object) -> Sequence[Cause]:
+        told = context(None, "")
+        self._prepare(made, self.hooks.prepare_for_create, told)
+        return self._findings(made, self.hooks.validate_create, told)
 
-def run_all(definition: ResourceDefinition, obj: Any, other: Any) -> None:
-    hooks = definition.strategy
-    made, told = copy.deepcopy(obj), context(None, "")
-    for hook in (hooks.defaults, hooks.prepare_for_create):
-        if hook is not None:
-            hook(made, told)
-    for check in (hooks.validate_create, hooks.warnings):
-        if check is not None:
-            assert isinstance(check(made, told), list | tuple)
-    for column in definition.columns:
-        json.dumps(column.cell(made, 0.0))
-    for field in definition.selectable_fields.values():
-        assert isinstance(field(made), str)
-    if hooks.graceful_deletion_seconds is not None:
-        hooks.graceful_deletion_seconds(made)
-    for subresource in ("", *(s.name for s in definition.subresources)):
-        new, told = copy.deepcopy(other), context(copy.deepcopy(made), subresource)
-        for hook in (hooks.defaults, hooks.prepare_for_update):
-            if hook is not None:
-                hook(new, told)
-        if hooks.validate_update is not None:
-            hooks.validate_update(new, told)
-        assert told.old == made, "a hook changed the old object"
+    def updated(self, made: Object, old: Object, subresource: str) -> Sequence[Cause]:
+        before = copy.deepcopy(old)
+        told = context(old, subresource)
+        self._prepare(made, self.hooks.prepare_for_update, told)
+        next_generation(old, made, self.hooks.generation_metadata)
+        causes = self._findings(made, self.hooks.validate_update, told)
+        assert old == before, "a hook changed the old object"
+        return causes
+
+    def _prepare(self, made: Object, prepare: Prepare | None, told: Any) -> None:
+        if self.hooks.defaults is not None:
+            self.hooks.defaults(made, told)
+        SCHEMAS.validator(self.stored_schema).complete(made, FILL)
+        if prepare is not None:
+            prepare(made, told)
+
+    def _findings(self, made: Object, validate: Any, told: Any) -> Sequence[Cause]:
+        causes = [] if validate is None else list(validate(made, told))
+        if not self.hooks.complete_rules:
+            causes += SCHEMAS.validator(self.stored_schema).required(made)
+        assert all(isinstance(cause, Cause) for cause in causes)
+        orjson.dumps([[cause.reason, cause.message, cause.field] for cause in causes])
+        if not causes and self.hooks.warnings is not None:
+            assert all(isinstance(text, str) for text in self.hooks.warnings(made, told))
+        return causes
+
+    def show(self, stored: Object) -> None:
+        """Everything that is read from an object in storage."""
+        for column in self.definition.columns:
+            orjson.dumps(column.cell(stored, 0.0))
+        if self.definition.row_conditions is not None:
+            orjson.dumps(self.definition.row_conditions(stored))
+        for field in self.definition.selectable_fields.values():
+            assert isinstance(field(stored), str)
+        if self.hooks.graceful_deletion_seconds is not None:
+            self.hooks.graceful_deletion_seconds(stored)
+        for version in self.definition.versions:
+            served = copy.deepcopy(stored)
+            if version.from_storage is not None:
+                version.from_storage(served)
+            SCHEMAS.validator(version.schema).complete(served, FINISH)
+            served["kind"] = self.definition.kind
+            served["apiVersion"] = "/".join(filter(None, (self.definition.group, version.name)))
+            orjson.dumps(served)
+            try:
+                ENCODER.document(served)
+            except Unwritable:
+                continue
+
+
+def _stored_schema(definition: ResourceDefinition) -> str:
+    """The definition of what is stored, which may be another group's."""
+    owner = definition
+    if definition.storage_group is not None:
+        plural = definition.storage_plural or definition.plural
+        owner = REGISTRY.resource(definition.storage_group, plural) or definition
+    return next(v.schema for v in owner.versions if v.name == definition.storage_version)
 
 
 @pytest.mark.parametrize("definition", STORED, ids=lambda d: d.resource)
 def test_nothing_fails(definition: ResourceDefinition) -> None:
+    kind = Kind(definition)
+    endpoints = ("", *(each.name for each in definition.subresources))
     for version in definition.versions:
-        maker = Maker(seed=7)
-        schema = published()[version.schema]
+        maker, corpus = Maker(SCHEMAS, SEED), examples(definition)
+        good = len(corpus)
+        before: Object = {"metadata": {"name": "x"}}
         for _ in range(OBJECTS_PER_KIND):
-            pair = [maker.value(schema), maker.value(schema)]
-            for obj in pair:
-                obj.setdefault("metadata", {})["name"] = "x"
-                if version.to_storage is not None:
-                    version.to_storage(obj)
-            run_all(definition, *pair)
-            if version.from_storage is not None:
-                version.from_storage(pair[0])
+            base = maker.random.choice(corpus)
+            wild = maker.random.random() < 0.2
+            sent = maker.object(version.schema) if wild else maker.changed(version.schema, base)
+            made, old = kind.decoded(version, sent), kind.decoded(version, base)
+            if made is None or old is None:
+                continue
+            again, other = copy.deepcopy(made), copy.deepcopy(made)
+            if not kind.created(made):
+                corpus.append(sent)
+                del corpus[good : len(corpus) - KEPT]
+            kind.show(made)
+            kind.created(old)
+            for subresource in endpoints:
+                kind.updated(again, old, subresource)
+                kind.show(again)
+                again = copy.deepcopy(other)
+            kind.updated(other, before, maker.random.choice(endpoints))
+            before = made
 
 
 def test_broken_timestamps_have_no_time() -> None:

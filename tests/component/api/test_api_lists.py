@@ -52,7 +52,7 @@ async def test_items_have_the_type_of_the_list(api: Api) -> None:
         assert [item["metadata"]["name"] for item in body["items"]] == ["a", "big"]
         assert not any("kind" in item or "apiVersion" in item for item in body["items"])
     empty = await api.get("/api/v1/namespaces/kube-system/configmaps")
-    assert empty.text.endswith('"items":[]}')
+    assert empty.text.endswith('"items":[]}\n')
     partial = (await api.get(MAPS, headers=METADATA)).json["items"]
     assert [item["kind"] for item in partial] == ["PartialObjectMetadata"] * 2
     rows = (await api.get(f"{MAPS}?includeObject=Object", headers=TABLE)).json["rows"]

@@ -17,17 +17,26 @@ from typing import Any, NamedTuple
 import orjson
 import ryaml
 
-from kapiserver.resources.schema.reading import TOO_DEEP, Unreadable
+from kapiserver.resources.schema.reading import MAX_DUPLICATES, TOO_DEEP, Unreadable
 
 MAX_LEVELS = 250  # of maps and lists within each other
-# Beyond this size, a document that consists of little but repeated aliases is an attack.
+# What the fast reader takes for nested flow collections grows with the square of their depth, and
+# it looks at the depth when it is through. The slow one stops where it is too deep.
+_FAST_BRACKETS = 2000
+# Beyond this size, a document that consists of little but repeated aliases is an attack. The size
+# of a text is one for each so many characters.
 _ALIASED_SMALL = 1000
 _ALIASED_MAX = 100_000
+_ALIASED_CHARACTERS = 32
+_MAX_SIZE = 250_000  # for the slow reader: about a second
+_MAX_DIGITS = 400  # beyond these, a whole number is not even a float
 
-# Also found in comments and in text, where it only costs time.
-_OTHERWISE_IN_1_1 = re.compile(
-    rb"(?<![\w./\"'-])(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|[-+]?0[0-9_]+"
+# What the fast reader must not get: words and numbers of YAML 1.1, tags, and aliases, of which it
+# makes as many copies as there are. Also found in comments and in text, where it only costs time.
+_FOR_THE_SLOW_READER = re.compile(
+    rb"(?<![\w./\"'+-])(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|[-+]?0[0-9_]+"
     rb"|[-+.0-9]+_[0-9_.]*)(?=[\s,\]}:]|$)|<<|(?:^|\s)!"
+    rb"|(?:^|[\s\[{,])\*[^\s*\]},]"
     rb"|(?:[tT]rue|TRUE|[fF]alse|FALSE)\s*:"
 )
 
@@ -44,7 +53,8 @@ def read_yaml(body: bytes) -> YamlDocument:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise Unreadable("yaml: control characters are not allowed") from None
-    if _OTHERWISE_IN_1_1.search(body) is None:
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets <= _FAST_BRACKETS and _FOR_THE_SLOW_READER.search(body) is None:
         try:
             return YamlDocument(_json_value(ryaml.loads(text)), ())
         except ValueError:
@@ -140,15 +150,17 @@ class _Builder:
         self.repeated: list[str] = []
         self._open: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
-        self._plain = 0  # values that are no copies
+        self._plain = 0  # the size of the values that are no copies
 
     def event(self, event: Any) -> None:
         line = event.start_mark.line + 1
         match type(event).__name__:
             case "ScalarEvent":
                 value = _scalar(event)
-                self._anchor(event.anchor, value, 1)
-                self._add(value, 1, line, event)
+                size = 1 + len(event.value) // _ALIASED_CHARACTERS
+                self._grow(size)
+                self._anchor(event.anchor, value, size)
+                self._add(value, size, line, event)
             case "AliasEvent":
                 self._alias(event.anchor, line)
             case "SequenceStartEvent" | "MappingStartEvent" as name:
@@ -160,6 +172,7 @@ class _Builder:
                 self._open.append(frame)
             case "SequenceEndEvent" | "MappingEndEvent":
                 frame = self._open.pop()
+                self._grow(1)
                 self._anchor(frame.anchor, frame.value, frame.size)
                 self._add(frame.value, frame.size, frame.line, None)
             case "DocumentEndEvent":
@@ -170,9 +183,13 @@ class _Builder:
         return isinstance(frame.value, dict) and frame.key is None and not frame.merging
 
     def _anchor(self, name: str | None, value: Any, size: int) -> None:
-        self._plain += 1
         if name is not None:
             self._anchors[name] = value, size
+
+    def _grow(self, size: int) -> None:
+        self._plain += size
+        if self._plain > _MAX_SIZE:
+            raise Unreadable("yaml: document has too many values")
 
     def _alias(self, name: str, line: int) -> None:
         known = self._anchors.get(name)
@@ -213,7 +230,7 @@ class _Builder:
             self._set(frame.value, key, value, line)
 
     def _set(self, target: dict[Any, Any], key: Any, value: Any, line: int) -> None:
-        if key in target:
+        if key in target and len(self.repeated) < MAX_DUPLICATES:
             self.repeated.append(f"line {line}: key {json.dumps(key)} already set in map")
         target[key] = value
 
@@ -258,12 +275,14 @@ def _resolved(text: str) -> Any:
     if text[0] not in "+-.0123456789":
         return text
     digits = text.replace("_", "") if text[0] != "." else text
-    found = _INTEGER.fullmatch(digits)
+    found = _INTEGER.fullmatch(digits) if len(digits) <= _MAX_DIGITS else None
     if found is not None:
         sign, *parts = found.groups()
         for part, base in zip(parts, (16, 2, 8, 10), strict=True):
             if part is not None:
-                return int(sign + part, base)
-    if _FLOAT.fullmatch(digits) is not None:
+                whole = int(sign + part, base)
+                if -(1 << 63) <= whole < 1 << 64:
+                    return whole
+    if _FLOAT.fullmatch(digits) is not None and math.isfinite(float(digits)):
         return float(digits)
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -171,6 +172,43 @@ def test_an_alias_bomb_is_refused(first: str) -> None:
     lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(Unreadable, match="excessive aliasing"):
         read_yaml("\n".join(lines).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        # each would take minutes or all memory, were it given to a reader that does not look
+        ("{a: " * 200_000, TOO_DEEP),
+        ("[a: " * 200_000, TOO_DEEP),
+        ("- &a " + "x" * 1_000_000 + "\n" + "- *a\n" * 100_000, "excessive aliasing"),
+        ("- " + "+0" * 500_000 + "\n- [", "did not find expected node content"),
+        ("a: no\n" * 300_000, "too many values"),
+    ],
+)
+def test_a_body_cannot_be_more_work_than_it_is_long(text: str, problem: str) -> None:
+    with pytest.raises(Unreadable, match=problem):
+        read_yaml(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("18446744073709551615", 18446744073709551615),
+        ("-9223372036854775809", -9223372036854775808),
+        ("0x1ffffffffffffffff", "0x1ffffffffffffffff"),
+        ("1_" * 3000 + "1", "1_" * 3000 + "1"),
+        ("9" * 5000, "9" * 5000),
+    ],
+)
+def test_a_number_that_is_none_is_text(text: str, value: Any) -> None:
+    assert read_yaml(f"a: {text}".encode()).value == {"a": value}
+
+
+@given(st.text(st.sampled_from("ab01+-._*&!<>[]{}:,?|%#'\"~ \n\t\0é")) | st.text())
+def test_whatever_is_sent_is_read_or_refused(text: str) -> None:
+    for read in (read_yaml, read_json):
+        with contextlib.suppress(Unreadable):
+            read(text.encode("utf-8", "surrogatepass"))
 
 
 yaml_words = st.sampled_from(["yes", "0644", "1_0", "a b", "5", "null", "x", "'q'", '"on"', "1.5"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kapiserver.resources.schema.fastcheck import FastChecks
 from kapiserver.resources.schema.reading import TOO_DEEP
-from kapiserver.resources.schema.repair import Repair
+from kapiserver.resources.schema.repair import Refused, Repair
 from kapiserver.resources.schema.required import missing_fields
 from kapiserver.resources.schema.strictness import strict_findings
 
@@ -66,11 +66,12 @@ class Compiled:
                 return CLEAN
             walk = Repair(self._schemas)
             walk.value(obj, self._schemas.node(self.name), "")
-            if not walk.error:
-                self._fast(obj)
+            self._fast(obj)
+        except Refused as refusal:
+            return Findings(str(refusal))
         except RecursionError:  # only definitions that contain themselves can be nested so deep
             return Findings(TOO_DEEP)
-        return Findings(walk.error, tuple(walk.unknown) if on_unknown == "collect" else ())
+        return Findings(unknown=tuple(walk.unknown) if on_unknown == "collect" else ())
 
     def strict_findings(self, body: bytes) -> list[str]:
         """`unknown field "spec.x"`, `duplicate field "spec.y"`: all in a JSON body, in order."""

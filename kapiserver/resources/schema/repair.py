@@ -9,7 +9,7 @@ The walk goes in the order of the document, because only the first error is repo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kapiserver.resources.schema.formats import (
     FormatProblem,
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from kapiserver.resources.schema.schemaset import SchemaSet
 
 MAX_UNKNOWN = 100  # reported paths, as upstream: a hostile body must not make a huge answer
-
-_ABSENT = object()
 
 
 def go_kind(value: Any) -> str:
@@ -48,8 +46,12 @@ def number_text(value: float) -> str:
     return text.replace("e+", "e")
 
 
+class Refused(Exception):
+    """What cannot be decoded, in upstream's words: the walk ends where it is found."""
+
+
 class Repair:
-    """One walk over one object. `unknown` and `error` are the findings."""
+    """One walk over one object. `unknown` are the findings. Raises Refused."""
 
     def __init__(self, schemas: SchemaSet) -> None:
         self._schemas = schemas
@@ -57,10 +59,9 @@ class Repair:
         self._struct = ""  # the innermost struct, and the JSON names down to here: for messages
         self._fields: list[str] = []
         self.unknown: list[str] = []
-        self.error = ""
 
     def value(self, value: Any, node: Node, path: str) -> Any:
-        """The value as it will be stored, or _ABSENT when it cannot be (error says why)."""
+        """The value as it will be stored."""
         node = self._schemas.resolve(node)
         match node.form:
             case Form.STRUCT:
@@ -76,7 +77,7 @@ class Repair:
         try:
             return _SCALARS[node.form](self, value, node)
         except FormatProblem as problem:
-            return self._fail(str(problem))
+            raise Refused(str(problem)) from problem
 
     # --- containers ----------------------------------------------------------------------
 
@@ -98,9 +99,8 @@ class Repair:
                 continue
             self._struct = node.go_type.rsplit(".", 1)[-1]
             self._fields.append(key)
-            kept = self.value(below, field, dot + key)
+            value[key] = self.value(below, field, dot + key)
             self._fields.pop()
-            self._store(value, key, kept, below)
         self._struct = outer
         return value
 
@@ -111,12 +111,11 @@ class Repair:
         dot = f"{path}." if path else ""
         for key in list(value):
             below = value[key]
-            kept = (
+            value[key] = (
                 self._zero(node.item)
                 if below is None
                 else self.value(below, node.item, f"{dot}{key}")
             )
-            self._store(value, key, kept, below)
         return value
 
     def _list(self, value: Any, node: Node, path: str) -> Any:
@@ -124,13 +123,11 @@ class Repair:
             return self.mismatch(value, node.go_type)
         assert node.item is not None, "a list has a schema for its items"
         for index, below in enumerate(value):
-            kept = (
+            value[index] = (
                 self._zero(node.item)
                 if below is None
                 else self.value(below, node.item, f"{path}[{index}]")
             )
-            if kept is not _ABSENT:
-                value[index] = kept
         return value
 
     def _schema_or(self, value: Any, node: Node, path: str) -> Any:
@@ -143,7 +140,7 @@ class Repair:
         elif isinstance(value, list) and node.form is not Form.SCHEMA_OR_BOOL:
             items, one = value, False
         elif node.form is Form.SCHEMA_OR_BOOL:
-            return self._fail("boolean or JSON schema expected")
+            raise Refused("boolean or JSON schema expected")
         else:
             return self.mismatch(value, "v1.JSONSchemaProps")
         outer_struct, outer_fields = self._struct, self._fields
@@ -158,11 +155,6 @@ class Repair:
         self._struct, self._fields = outer_struct, outer_fields
         return value
 
-    @staticmethod
-    def _store(container: dict[str, Any], key: str, kept: Any, before: Any) -> None:
-        if kept is not _ABSENT and kept is not before:
-            container[key] = kept
-
     def _zero(self, node: Node) -> Any:
         """What a null in a list or map becomes: the zero value of Go's type."""
         node = self._schemas.resolve(node)
@@ -174,22 +166,17 @@ class Repair:
         if not self._quiet and len(self.unknown) < MAX_UNKNOWN:
             self.unknown.append(path)
 
-    def _fail(self, text: str) -> Any:
-        if not self.error:
-            self.error = text
-        return _ABSENT
-
-    def mismatch(self, value: Any, go_type: str, what: str = "") -> Any:
+    def mismatch(self, value: Any, go_type: str, what: str = "") -> NoReturn:
         """The value has the wrong type. `what`: how to call it when its kind says too little."""
-        return self._fail(
+        raise Refused(
             f"json: cannot unmarshal {what or go_kind(value)} into Go "
             + (f"struct field {self._struct}.{'.'.join(self._fields)}" if self._fields else "value")
             + f" of type {go_type}"
         )
 
-    def plain_mismatch(self, value: Any, go_type: str, what: str = "") -> Any:
+    def plain_mismatch(self, value: Any, go_type: str, what: str = "") -> NoReturn:
         """As `mismatch`, where the field's own decoder fails: it knows of no struct."""
-        return self._fail(
+        raise Refused(
             f"json: cannot unmarshal {what or go_kind(value)} into Go value of type {go_type}"
         )
 

@@ -24,7 +24,6 @@ from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.validation.conditions import check_conditions
 from kapiserver.resources.validation.devices import (
     MAX_CONDITIONS,
-    NIL,
     by_name,
     check_binding_conditions,
     check_driver_name,
@@ -39,6 +38,7 @@ from kapiserver.resources.validation.devices import (
     check_uuid,
 )
 from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.internals import NIL
 from kapiserver.resources.validation.label_syntax import qualified_name
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_node_selector

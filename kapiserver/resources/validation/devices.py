@@ -19,11 +19,11 @@ from kapiserver.resources.names import dns1123_label, dns1123_subdomain, regex_p
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.label_syntax import label_value
 from kapiserver.resources.validation.labels import check_qualified
+from kapiserver.resources.validation.repeats import repeated
 
 Check = Callable[[Found, Any, str], None]
 
 MAX_CONDITIONS = 8
-NIL = "null"  # a pointer to nothing, as messages show it
 
 _MAX_DRIVER = 63
 _MAX_POOL = 253
@@ -232,9 +232,10 @@ def check_binding_conditions(found: Found, owner: Object, path: str) -> None:
     for name, values in lists.items():
         check_list(found, values, _MAX_BINDING, check_qualified, f"{path}.{name}")
     for name, values in lists.items():
+        again = repeated(values)
         for position, value in enumerate(values):
             here = f"{path}.{name}[{position}]"
-            if value in values[:position]:
+            if position in again:
                 found.append(duplicate(here, value))
             if name == failures and value in lists[wanted]:
                 detail = f"{failures} must not overlap with {wanted}"

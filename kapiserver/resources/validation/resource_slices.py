@@ -17,7 +17,6 @@ from kapiserver.resources.field_errors import (
 from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.validation.device_capacity import check_request_policy
 from kapiserver.resources.validation.devices import (
-    NIL,
     by_name,
     check_binding_conditions,
     check_driver_name,
@@ -30,6 +29,7 @@ from kapiserver.resources.validation.devices import (
     check_taint,
 )
 from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.internals import NIL
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_node_selector
 

@@ -9,6 +9,7 @@ from kapiserver.resources.field_errors import duplicate, invalid, required, unsu
 from kapiserver.resources.printing import items
 from kapiserver.resources.service_kinds import EXTERNAL_NAME, HEADLESS, is_headless
 from kapiserver.resources.validation.ip_syntax import ip_problems, parse_ip
+from kapiserver.resources.validation.repeats import repeated
 
 _FAMILIES = ("IPv4", "IPv6")
 _POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
@@ -29,11 +30,12 @@ def check_cluster_ips(spec: Object, before: Object | None = None) -> list[Cause]
     elif addresses:
         why = "must be empty when `clusterIP` is not specified"
         found.append(invalid(_FIELD, addresses, why))
+    again = repeated(families)
     for position, family in enumerate(families):
         here = f"spec.ipFamilies[{position}]"
         if family not in _FAMILIES:
             found.append(unsupported(here, family, _FAMILIES))
-        if family in families[:position]:
+        if position in again:
             found.append(duplicate(here, family))
     policy = spec.get("ipFamilyPolicy")
     if policy is not None and policy not in _POLICIES:

@@ -21,6 +21,7 @@ from kapiserver.resources.validation.admission_rules import (
 from kapiserver.resources.validation.conditions import check_conditions
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.labels import check_qualified
+from kapiserver.resources.validation.repeats import repeated
 from kapiserver.resources.validation.same import same
 
 _ACTIONS = ("Audit", "Deny", "Warn")
@@ -218,10 +219,11 @@ def check_policy_binding(found: Found, spec: Object, *, mutating: bool) -> None:
 
 
 def _check_actions(found: Found, actions: list[str], path: str) -> None:
+    again = repeated(actions)
     for position, action in enumerate(actions):
         here = f"{path}[{position}]"
         check_choice(found, action, _ACTIONS, here)
-        if action in actions[:position]:
+        if position in again:
             found.append(duplicate(here, action))
     if "Deny" in actions and "Warn" in actions:
         found.append(invalid(path, actions, _TWO_DENIALS))

@@ -20,6 +20,7 @@ from kapiserver.resources.field_errors import (
 from kapiserver.resources.names import dns1035_label, dns1123_subdomain, path_segment
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.labels import check_qualified, check_selector
+from kapiserver.resources.validation.repeats import repeated
 
 ALL = "*"
 FAILURE_POLICIES = ("Fail", "Ignore")
@@ -152,10 +153,11 @@ def check_match_resources(found: Found, match: Object, path: str) -> None:
 
 
 def _check_names(found: Found, names: list[str], path: str) -> None:
+    again = repeated(names)
     for position, name in enumerate(names):
         here = f"{path}[{position}]"
         found += [invalid(here, name, problem) for problem in path_segment(name)]
-        if name in names[:position]:
+        if position in again:
             found.append(duplicate(here, name))
 
 

@@ -8,14 +8,12 @@ from kapiserver.resources.names import dns1035_label
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.go_urls import UrlError, parse_request_uri
 from kapiserver.resources.validation.webhook_client import (
-    ONE_ADDRESS,
+    check_address,
     check_bundle,
-    check_webhook_service,
-    check_webhook_url,
+    check_review_versions,
 )
 
 APPROVAL = "api-approved.kubernetes.io"
-REVIEW_VERSIONS = ("v1", "v1beta1")
 
 _PROTECTED = ("k8s.io", "kubernetes.io")
 _SEE = "see https://github.com/kubernetes/enhancements/pull/1111"
@@ -102,28 +100,8 @@ def check_conversion(
     if client is None:
         found.append(required(here, "required when strategy is set to Webhook"))
     else:
-        url, service = client.get("url"), client.get("service")
-        if (url is None) == (service is None):
-            found.append(required(here, ONE_ADDRESS))
-        elif url is not None:
-            check_webhook_url(found, url, f"{here}.url")
-        else:
-            check_webhook_service(found, service, f"{here}.service")
+        check_address(found, client, here)
         if client.get("caBundle") and good_bundle:
             check_bundle(found, client["caBundle"], f"{here}.caBundle")
-    _check_reviews(found, versions, f"{path}.conversionReviewVersions", known=known_review)
-
-
-def _check_reviews(found: Found, versions: list[str], path: str, *, known: bool) -> None:
-    if not versions:
-        found.append(required(path))
-        return
-    for position, version in enumerate(versions):
-        here = f"{path}[{position}]"
-        if version in versions[:position]:
-            found.append(invalid(here, version, "duplicate version"))
-            continue
-        found += [invalid(here, version, problem) for problem in dns1035_label(version)]
-    if known and not any(version in REVIEW_VERSIONS for version in versions):
-        detail = f"must include at least one of {', '.join(REVIEW_VERSIONS)}"
-        found.append(invalid(path, versions, detail))
+    at = f"{path}.conversionReviewVersions"
+    check_review_versions(found, versions, at, known=known_review)

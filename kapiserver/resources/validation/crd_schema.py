@@ -18,6 +18,7 @@ from kapiserver.resources.validation.crd_structural import (
     not_convertible,
 )
 from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.repeats import repeated
 
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
 
@@ -198,6 +199,7 @@ def _check_map_list(found: Found, items: Any, keys: list[str], path: str) -> Non
         found.append(invalid(f"{path}.items.type", items.get("type") or "", detail))
     else:
         known: Object = items.get("properties") or {}
+        again = repeated(keys)
         for position, key in enumerate(keys):
             if key not in known:
                 detail = "entries must all be names of item properties"
@@ -206,7 +208,7 @@ def _check_map_list(found: Found, items: Any, keys: list[str], path: str) -> Non
                 detail = f"must be a scalar type if parent array's {_LIST_TYPE} is map"
                 here = f"{path}.items.properties[{key}].type"
                 found.append(invalid(here, "object", detail))
-            if key in keys[:position]:
+            if position in again:
                 detail = "must not contain duplicate entries"
                 found.append(invalid(f"{path}.{_LIST_KEYS}", keys, detail))
 

@@ -9,7 +9,6 @@ from kapiserver.resources.field_errors import forbidden, immutable, invalid, req
 from kapiserver.resources.names import dns1035_label, dns1123_subdomain
 from kapiserver.resources.validation.crd_defaults import check_defaults, has_unpruned_defaults
 from kapiserver.resources.validation.crd_names import (
-    REVIEW_VERSIONS,
     check_approval,
     check_conversion,
     check_names,
@@ -44,7 +43,7 @@ from kapiserver.resources.validation.crd_structural import (
 )
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.same import same
-from kapiserver.resources.validation.webhook_client import bundle_problem
+from kapiserver.resources.validation.webhook_client import bundle_problem, knows_reviews
 
 _NO_PRESERVE = (
     "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
@@ -104,7 +103,7 @@ def check_definition_update(found: Found, crd: Object, old: Object) -> None:
     established = is_established(old)
     client = _dig(before, "conversion", "webhook", "clientConfig", "caBundle")
     reviews = _dig(before, "conversion", "webhook", "conversionReviewVersions")
-    known_review = not reviews or any(each in REVIEW_VERSIONS for each in reviews)
+    known_review = knows_reviews(reviews or [])
     good_bundle = established and not (client and bundle_problem(client))
 
     def check(demands: Demands) -> Found:

@@ -10,6 +10,7 @@ from kapiserver.resources.field_errors import duplicate, forbidden, invalid, req
 from kapiserver.resources.schema.quantity import canonical_quantity
 from kapiserver.resources.validation.formats import NON_NEGATIVE, Found
 from kapiserver.resources.validation.quantities import amount
+from kapiserver.resources.validation.repeats import repeated
 
 _MAX_CHOICES = 10
 _LARGEST = 2**63 - 1
@@ -59,9 +60,8 @@ def _check_choices(
             known = known or value == amount(default)
         whole = [_rounded(value) for value in values]
         found += [
-            duplicate(f"{path}[{position}]", str(value))
-            for position, value in enumerate(whole)
-            if value in whole[:position]
+            duplicate(f"{path}[{position}]", str(whole[position]))
+            for position in sorted(repeated(whole))
         ]
     if not known:
         detail = "default value is not valid according to the requestPolicy"

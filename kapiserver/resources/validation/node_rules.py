@@ -20,6 +20,7 @@ from kapiserver.resources.validation.ip_syntax import cidr_problems, parse_cidr
 from kapiserver.resources.validation.label_syntax import label_value
 from kapiserver.resources.validation.labels import check_qualified
 from kapiserver.resources.validation.quantities import check_amount
+from kapiserver.resources.validation.repeats import repeated
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _RANGES = "spec.podCIDRs"
@@ -48,9 +49,8 @@ def check_node(found: Found, node: Object, before: Object | None) -> None:
             detail = "may specify no more than one CIDR for each IP family"
             found.append(invalid(_RANGES, ranges, detail))
         found += [
-            duplicate(f"{_RANGES}[{position}]", cidr)
-            for position, cidr in enumerate(ranges)
-            if cidr in ranges[:position]
+            duplicate(f"{_RANGES}[{position}]", ranges[position])
+            for position in sorted(repeated(ranges))
         ]
 
 
@@ -59,11 +59,11 @@ def check_node_update(found: Found, node: Object, old: Object) -> None:
     spec, before = node.get("spec") or {}, old.get("spec") or {}
     status = node.get("status") or {}
     _check_amounts(found, status)
-    addresses = items(status, "addresses")
-    for position, address in enumerate(addresses):
-        if address in addresses[:position]:
-            shown = {"Type": text(address, "type"), "Address": text(address, "address")}
-            found.append(duplicate(f"status.addresses[{position}]", shown))
+    addresses = [(text(each, "type"), text(each, "address")) for each in items(status, "addresses")]
+    for position in sorted(repeated(addresses)):
+        kind, address = addresses[position]
+        shown = {"Type": kind, "Address": address}
+        found.append(duplicate(f"status.addresses[{position}]", shown))
     now, was = items(spec, "podCIDRs"), items(before, "podCIDRs")
     if was and now != was:
         found.append(forbidden(_RANGES, _ONCE.format("podCIDR")))

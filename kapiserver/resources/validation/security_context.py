@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import (
@@ -15,11 +13,13 @@ from kapiserver.resources.field_errors import (
     too_long,
     unsupported,
 )
+from kapiserver.resources.printing import text
 from kapiserver.resources.validation.formats import Found, check_id
 from kapiserver.resources.validation.paths import check_descending
 from kapiserver.resources.validation.pod_annotations import each_container
 from kapiserver.resources.validation.pod_os import check_windows_options
 from kapiserver.resources.validation.pod_tolerance import Tolerance
+from kapiserver.resources.validation.repeats import repeated
 
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _GROUP_CHANGES = ("Always", "OnRootMismatch")
@@ -47,9 +47,11 @@ def check_pod_security(
     check_id(found, get("runAsGroup"), f"{path}.runAsGroup")
     for position, group in enumerate(get("supplementalGroups") or ()):
         check_id(found, group, f"{path}.supplementalGroups[{position}]")
-    for position, sysctl in enumerate(settings := get("sysctls") or ()):
+    settings = get("sysctls") or ()
+    again = repeated(text(sysctl, "name") for sysctl in settings)
+    for position, sysctl in enumerate(settings):
         here = f"{path}.sysctls[{position}].name"
-        _check_sysctl(found, sysctl, settings[:position], spec, here, lenient=node_sysctls)
+        _check_sysctl(found, sysctl, spec, here, again=position in again, lenient=node_sysctls)
     _check_choice(found, context, "fsGroupChangePolicy", _GROUP_CHANGES, path)
     _check_seccomp(found, get("seccompProfile"), f"{path}.seccompProfile")
     _check_windows(found, context, path)
@@ -142,7 +144,7 @@ def _check_app_armor(found: Found, profile: Object | None, path: str) -> None:
 
 
 def _check_sysctl(
-    found: Found, sysctl: Object, before: Sequence[Any], spec: Object, path: str, *, lenient: bool
+    found: Found, sysctl: Object, spec: Object, path: str, *, again: bool, lenient: bool
 ) -> None:
     name = sysctl.get("name", "")
     if not name:
@@ -150,7 +152,7 @@ def _check_sysctl(
     elif len(name) > _SYSCTL_MAX or not _sysctl.match(name):
         detail = f"must have at most {_SYSCTL_MAX} characters and match regex {_SYSCTL}"
         found.append(invalid(path, name, detail))
-    elif any(other.get("name") == name for other in before):
+    elif again:
         found.append(duplicate(path, name))
     dotted = name.replace("/", ".")
     if lenient:

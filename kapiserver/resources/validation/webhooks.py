@@ -6,7 +6,7 @@ import re
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import duplicate, invalid, required, unsupported
-from kapiserver.resources.names import dns1035_label, dns1123_subdomain
+from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.validation.admission_rules import (
     FAILURE_POLICIES,
     MATCH_POLICIES,
@@ -20,12 +20,13 @@ from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.labels import check_selector
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.webhook_client import (
-    ONE_ADDRESS,
-    check_webhook_service,
-    check_webhook_url,
+    REVIEW_VERSIONS,
+    check_address,
+    check_review_versions,
+    knows_reviews,
 )
 
-_REVIEW_VERSIONS = ("v1", "v1beta1")
+_NO_REVIEWS = f"must specify one of {', '.join(REVIEW_VERSIONS)}"
 _SIDE_EFFECTS = ("None", "NoneOnDryRun", "Some", "Unknown")
 _NO_SIDE_EFFECTS = ("None", "NoneOnDryRun")
 _MAX_TIMEOUT = 30
@@ -41,7 +42,7 @@ def check_webhooks(
     effects: tuple[str, ...] = _NO_SIDE_EFFECTS
     if any(hook.get("sideEffects") not in _NO_SIDE_EFFECTS for hook in before):
         effects = _SIDE_EFFECTS
-    known = all(_has_known_review(hook) for hook in before)
+    known = all(knows_reviews(hook.get("admissionReviewVersions") or []) for hook in before)
     names = [hook.get("name") or "" for hook in before]
     unique = len(set(names)) == len(names)
     loose = any(_selector_findings(hook, "") for hook in before)
@@ -66,10 +67,12 @@ def check_webhooks(
         if mutating:
             policy, at = hook.get("reinvocationPolicy"), f"{here}.reinvocationPolicy"
             check_choice(found, policy, REINVOCATION_POLICIES, at)
-        _check_client(found, hook.get("clientConfig") or {}, f"{here}.clientConfig")
+        check_address(found, hook.get("clientConfig") or {}, f"{here}.clientConfig")
         if not unchanged:
             check_conditions_to_match(found, hook.get("matchConditions"), f"{here}.matchConditions")
-        _check_reviews(found, hook, f"{here}.admissionReviewVersions", known=known)
+        reviews = hook.get("admissionReviewVersions") or []
+        at = f"{here}.admissionReviewVersions"
+        check_review_versions(found, reviews, at, known=known, absent=_NO_REVIEWS)
         name = hook.get("name") or ""
         if unique and name in seen:
             found.append(duplicate(f"{here}.name", name))
@@ -83,11 +86,6 @@ def webhook_warnings(webhooks: list[Object]) -> list[str]:
         for position, hook in enumerate(webhooks)
         for text in virtual_warnings(hook.get("rules"), f"webhooks[{position}].rules")
     ]
-
-
-def _has_known_review(hook: Object) -> bool:
-    versions = hook.get("admissionReviewVersions") or []
-    return not versions or any(version in _REVIEW_VERSIONS for version in versions)
 
 
 def _same_conditions(new: list[Object], old: list[Object]) -> bool:
@@ -121,29 +119,3 @@ def _check_side_effects(
         found.append(required(path, f"must specify one of {', '.join(allowed)}"))
     elif given not in allowed:
         found.append(unsupported(path, given, allowed))
-
-
-def _check_client(found: Found, client: Object, path: str) -> None:
-    url, service = client.get("url"), client.get("service")
-    if (url is None) == (service is None):
-        found.append(required(path, ONE_ADDRESS))
-    elif url is not None:
-        check_webhook_url(found, url, f"{path}.url")
-    else:
-        check_webhook_service(found, service or {}, f"{path}.service")
-
-
-def _check_reviews(found: Found, hook: Object, path: str, *, known: bool) -> None:
-    versions = hook.get("admissionReviewVersions") or []
-    if not versions:
-        found.append(required(path, f"must specify one of {', '.join(_REVIEW_VERSIONS)}"))
-        return
-    for position, version in enumerate(versions):
-        here = f"{path}[{position}]"
-        if version in versions[:position]:
-            found.append(invalid(here, version, "duplicate version"))
-            continue
-        found += [invalid(here, version, problem) for problem in dns1035_label(version)]
-    if known and not any(version in _REVIEW_VERSIONS for version in versions):
-        detail = f"must include at least one of {', '.join(_REVIEW_VERSIONS)}"
-        found.append(invalid(path, versions, detail))

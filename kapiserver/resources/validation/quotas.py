@@ -58,6 +58,7 @@ _ONLY_EXISTS = (
     "NotTerminating",
     "CrossNamespacePodAffinity",
 )
+_MISAPPLIED = "unsupported scope applied to resource"
 _MUST_EXIST = (
     "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, "
     "ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, "
@@ -69,13 +70,10 @@ def check_quota(found: Found, spec: Object) -> None:
     hard = spec.get("hard") or {}
     check_counts(found, hard, "spec.hard")
     scopes, path = items(spec, "scopes"), "spec.scopes"
-    for scope in scopes:
-        if scope not in _SCOPES:
-            found.append(invalid(path, scopes, "unsupported scope"))
-        found += [
-            invalid(path, scopes, "unsupported scope applied to resource")
-            for _ in _misapplied(scope, hard)
-        ]
+    used = dict.fromkeys(scopes)
+    # all that is wrong with scopes is said of all of them, so once is enough
+    problems = dict.fromkeys(filter(None, (_scope_problem(scope, hard) for scope in used)))
+    found += [invalid(path, scopes, problem) for problem in problems]
     _check_conflicts(found, scopes, path, scopes)
     if spec.get("scopeSelector") is not None:
         _check_selector(found, spec["scopeSelector"], hard, spec.get("scopes"))
@@ -95,11 +93,12 @@ def _is_standard(name: str) -> bool:
     return name in _STANDARD or name.startswith((HUGE_PAGES, f"requests.{HUGE_PAGES}"))
 
 
-def _misapplied(scope: str, hard: Iterable[str]) -> list[str]:
+def _scope_problem(scope: str, hard: Iterable[str]) -> str:
     fitting = _SCOPES.get(scope)
     if fitting is None:
-        return []
-    return [name for name in sorted(hard) if _is_standard(name) and name not in fitting]
+        return "unsupported scope"
+    fits = all(name in fitting for name in hard if _is_standard(name))
+    return "" if fits else _MISAPPLIED
 
 
 def _check_conflicts(found: Found, used: Iterable[str], path: str, shown: Any) -> None:
@@ -112,15 +111,17 @@ def _check_conflicts(found: Found, used: Iterable[str], path: str, shown: Any) -
 def _check_selector(found: Found, selector: Object, hard: Object, scopes: Any) -> None:
     path = "spec.scopeSelector.matchExpressions"
     requirements = items(selector, "matchExpressions")
+    named = dict.fromkeys(text(each, "scopeName") for each in requirements)
+    problems = {scope: _scope_problem(scope, hard) for scope in named}
+    misapplied = next((scope for scope in named if problems[scope] == _MISAPPLIED), None)
     for requirement in requirements:
         scope, operator = text(requirement, "scopeName"), text(requirement, "operator")
         values = requirement.get("values")
         if scope not in _SCOPES:
             found.append(invalid(f"{path}.scopeName", scope, "unsupported scope"))
-        found += [
-            invalid(path, _shown(requirements), "unsupported scope applied to resource")
-            for _ in _misapplied(scope, hard)
-        ]
+        if scope == misapplied:
+            found.append(invalid(path, _shown(requirements), _MISAPPLIED))
+            misapplied = None
         if scope in _ONLY_EXISTS and operator != "Exists":
             found.append(invalid(f"{path}.operator", operator, _MUST_EXIST))
         if operator in ("In", "NotIn"):
@@ -139,7 +140,7 @@ def _check_selector(found: Found, selector: Object, hard: Object, scopes: Any) -
                 found.append(invalid(f"{path}.values", values, detail))
         else:
             found.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
-    _check_conflicts(found, [text(each, "scopeName") for each in requirements], path, scopes)
+    _check_conflicts(found, named, path, scopes)
 
 
 def _shown(requirements: list[Any]) -> Object:

@@ -198,6 +198,7 @@ def _check_requirements(
 
 def _check_claims(found: Found, used: Any, path: str, claims: Collection[str]) -> None:
     seen: set[str] = set()
+    in_part: set[str] = set()  # claims of which one request is used
     for position, claim in enumerate(used):
         here = f"{path}[{position}]"
         name, request = claim.get("name", ""), claim.get("request", "")
@@ -213,9 +214,11 @@ def _check_claims(found: Found, used: Any, path: str, claims: Collection[str]) -
                 key = f"{name}/{request}"
             if key in seen:
                 found.append(duplicate(here, key))
-            elif not request:
-                found += [duplicate(here, name) for other in seen if other.startswith(f"{name}/")]
+            elif name in in_part and not request:
+                found.append(duplicate(here, name))
             seen.add(key)
+            if request:
+                in_part.add(name)
         if name not in claims:
             detail = "must be one of the names in pod.spec.resourceClaims"
             detail += f": {', '.join(sorted(claims))}" if claims else " which is empty"

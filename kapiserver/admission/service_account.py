@@ -55,6 +55,7 @@ class ServiceAccount:
         ]
         if pull_secrets and not spec.get("imagePullSecrets"):
             spec["imagePullSecrets"] = pull_secrets
+        _check_secrets(attributes, account, spec)
 
     async def _check(self, attributes: Attributes) -> None:
         pod = object_of(attributes)
@@ -63,8 +64,7 @@ class ServiceAccount:
             return
         spec = spec_of(pod)
         account = await self._account(attributes, spec.get("serviceAccountName", ""))
-        if problem := problem_of_pod(account, spec):
-            raise forbidden(attributes, problem)
+        _check_secrets(attributes, account, spec)
 
     async def _check_added(self, attributes: Attributes) -> None:
         pod = object_of(attributes)
@@ -98,6 +98,11 @@ class ServiceAccount:
             if found is not None:
                 break
         return found
+
+
+def _check_secrets(attributes: Attributes, account: Object, spec: Object) -> None:
+    if problem := problem_of_pod(account, spec):
+        raise forbidden(attributes, problem)
 
 
 def _is_mirror(pod: Object) -> bool:

@@ -165,6 +165,10 @@ LIMITED: list[tuple[dict[str, Any], str]] = [
         },
         f'init container i with envFrom referencing secret.secretName="s" {UNLISTED} secret',
     ),
+    (  # before anything else that is wrong with the pod
+        {"volumes": [{"name": "v", "secret": {"secretName": "s"}}], "restartPolicy": "Never!"},
+        f'volume with secret.secretName="s" {UNLISTED} secret',
+    ),
     (
         {"imagePullSecrets": [{"name": "s"}]},
         f'imagePullSecrets[0].name="s" {UNLISTED} imagePullSecret',

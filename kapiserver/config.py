@@ -65,6 +65,8 @@ class ServerConfig:
     kubelet_certificate_authority: Path | None
     enable_admission_plugins: tuple[str, ...]
     disable_admission_plugins: tuple[str, ...]
+    default_not_ready_toleration_seconds: int
+    default_unreachable_toleration_seconds: int
     event_ttl: float
     max_request_bytes: int
     quota_backend_bytes: int

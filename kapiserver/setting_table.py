@@ -229,6 +229,22 @@ OPTIONS: tuple[Option, ...] = (
         "Admission plugins not to run although they are on by default.",
         "Admission",
     ),
+    Option(
+        "default-not-ready-toleration-seconds",
+        int,
+        "300",
+        "SECONDS",
+        "How long pods that do not say otherwise stay on a node that is not ready.",
+        "Admission",
+    ),
+    Option(
+        "default-unreachable-toleration-seconds",
+        int,
+        "300",
+        "SECONDS",
+        "How long pods that do not say otherwise stay on a node that cannot be reached.",
+        "Admission",
+    ),
     Option("event-ttl", duration, "1h", "DURATION", "How long Event objects are kept.", "Storage"),
     Option(
         "max-request-bytes", size, "1536Ki", "SIZE", "The largest write to the store.", "Storage"

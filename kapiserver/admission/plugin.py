@@ -7,6 +7,7 @@ the object that is missing here may just have been made through another node.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from kapiserver.admission.chain import Attributes
 from kapiserver.errors import Forbidden, qualified
@@ -17,11 +18,27 @@ from kapiserver.storage.object import Selection
 _ALL = Selection()
 
 
-class Known:
-    """The objects of the cluster. `store_of` is called late: stores open with the server."""
+@dataclass(frozen=True, slots=True)
+class AdmissionSettings:
+    """Plugins by name, besides and without those that are on by default; what some of them need."""
 
-    def __init__(self, store_of: Callable[[str, str], ObjectStore]) -> None:
+    enable: tuple[str, ...] = ()
+    disable: tuple[str, ...] = ()
+    not_ready_toleration_seconds: int = 300
+    unreachable_toleration_seconds: int = 300
+
+
+class Known:
+    """The objects of the cluster, and the settings. `store_of` is called late: stores open with
+    the server."""
+
+    def __init__(
+        self,
+        store_of: Callable[[str, str], ObjectStore],
+        settings: AdmissionSettings = AdmissionSettings(),
+    ) -> None:
         self._store_of = store_of
+        self.settings = settings
 
     def store(self, group: str, plural: str) -> ObjectStore:
         return self._store_of(group, plural)

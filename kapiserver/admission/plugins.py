@@ -6,7 +6,7 @@ whose work somebody has to undo later whom this server does not have: those wait
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from kapiserver.admission.certificates import (
@@ -22,7 +22,7 @@ from kapiserver.admission.default_tolerations import DefaultTolerationSeconds
 from kapiserver.admission.limit_ranger import LimitRanger
 from kapiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kapiserver.admission.node_taints import TaintNodesByCondition
-from kapiserver.admission.plugin import Known
+from kapiserver.admission.plugin import AdmissionSettings, Known
 from kapiserver.admission.pod_resize import PodResizeValidator
 from kapiserver.admission.priority import Priority
 from kapiserver.admission.runtime_class import RuntimeClass
@@ -63,23 +63,22 @@ PLUGINS: tuple[Entry, ...] = (
 NAMES = tuple(entry.name for entry in PLUGINS)
 
 
-def make_chain(
-    known: Known, *, enable: Collection[str] = (), disable: Collection[str] = ()
-) -> AdmissionChain:
+def make_chain(known: Known) -> AdmissionChain:
     """The plugins that are on by default or enabled, without those that are disabled."""
+    settings = known.settings
     return AdmissionChain(
         rule
         for entry in PLUGINS
-        if (entry.on or entry.name in enable) and entry.name not in disable
+        if (entry.on or entry.name in settings.enable) and entry.name not in settings.disable
         for rule in entry.make(known).rules()
     )
 
 
-def problem_with(enable: Collection[str], disable: Collection[str]) -> str:
-    """What is wrong with the two settings; empty if nothing is."""
+def problem_with(settings: AdmissionSettings) -> str:
+    """What is wrong with the names of plugins; empty if nothing is."""
     for flag, given in (
-        ("--enable-admission-plugins", enable),
-        ("--disable-admission-plugins", disable),
+        ("--enable-admission-plugins", settings.enable),
+        ("--disable-admission-plugins", settings.disable),
     ):
         unknown = [name for name in given if name not in NAMES]
         if unknown:
@@ -87,7 +86,7 @@ def problem_with(enable: Collection[str], disable: Collection[str]) -> str:
                 f"{flag}: {', '.join(unknown)}: no such plugin; there are "
                 f"{', '.join(sorted(NAMES))}"
             )
-    both = [name for name in enable if name in disable]
+    both = [name for name in settings.enable if name in settings.disable]
     if both:
         return (
             f"--enable-admission-plugins and --disable-admission-plugins: {', '.join(both)}: both"

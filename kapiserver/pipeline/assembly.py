@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from kapiserver.admission.plugin import Known
+from kapiserver.admission.plugin import AdmissionSettings, Known
 from kapiserver.admission.plugins import make_chain
 from kapiserver.api import version
 from kapiserver.api.call import Services
@@ -35,15 +35,13 @@ DEFAULT_LIFETIMES = {"events": 3600, "events.events.k8s.io": 3600}
 def make_services(
     scopes: Scopes,
     *,
-    enable_plugins: Sequence[str] = (),
-    disable_plugins: Sequence[str] = (),
+    admission: AdmissionSettings = AdmissionSettings(),  # noqa: B008  immutable
     lifetimes: Mapping[str, int] = DEFAULT_LIFETIMES,
     companions: Mapping[str, Companion] | None = None,
 ) -> Services:
-    """What the verbs share. Admission plugins are enabled and disabled by name."""
-    known = Known(lambda group, plural: scopes.stored(group, plural).objects)
-    admission = make_chain(known, enable=enable_plugins, disable=disable_plugins)
-    return Services(scopes, admission, lifetimes, companions or {})
+    """What the verbs share."""
+    known = Known(lambda group, plural: scopes.stored(group, plural).objects, admission)
+    return Services(scopes, make_chain(known), lifetimes, companions or {})
 
 
 def make_dispatcher(

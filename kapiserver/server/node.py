@@ -124,8 +124,7 @@ class Node:
         )
         self.services = make_services(
             scopes,
-            enable_plugins=config.enable_admission_plugins,
-            disable_plugins=config.disable_admission_plugins,
+            admission=settings.admission_settings(config),
             lifetimes={"events": ttl, "events.events.k8s.io": ttl},
             companions={"services": self._allocation},
         )

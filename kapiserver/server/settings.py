@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kapiserver.admission import plugins
+from kapiserver.admission.plugin import AdmissionSettings
 from kapiserver.cluster.formation import formed_id, id_in
 from kapiserver.cluster.joining import JoinDesk
 from kapiserver.config import ServerConfig, required_files
@@ -23,11 +24,18 @@ class StartError(Exception):
 
 def check_plugins(config: ServerConfig) -> None:
     """Raises StartError for admission plugins that do not exist."""
-    problem = plugins.problem_with(
-        config.enable_admission_plugins, config.disable_admission_plugins
-    )
+    problem = plugins.problem_with(admission_settings(config))
     if problem:
         raise StartError(problem)
+
+
+def admission_settings(config: ServerConfig) -> AdmissionSettings:
+    return AdmissionSettings(
+        config.enable_admission_plugins,
+        config.disable_admission_plugins,
+        config.default_not_ready_toleration_seconds,
+        config.default_unreachable_toleration_seconds,
+    )
 
 
 def check_files(config: ServerConfig) -> None:

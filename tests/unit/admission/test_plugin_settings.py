@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kapiserver.admission.chain import CREATE, Attributes
-from kapiserver.admission.plugin import Known
+from kapiserver.admission.plugin import AdmissionSettings, Known
 from kapiserver.admission.plugins import NAMES, PLUGINS, make_chain, problem_with
 from kapiserver.request import UserInfo
 from kapiserver.resources.registry import builtin_registry
@@ -32,7 +33,7 @@ PROBLEMS = [
 def test_a_plugin_that_does_not_exist_is_an_error(
     enable: tuple[str, ...], disable: tuple[str, ...], problem: str
 ) -> None:
-    found = problem_with(enable, disable)
+    found = problem_with(AdmissionSettings(enable, disable))
     assert found.startswith(problem)
     assert bool(found) == bool(problem)
     if "no such" in found:
@@ -68,5 +69,16 @@ async def test_settings_switch_plugins(
     assert definition is not None
     volume = {"metadata": {"name": "v", "finalizers": ["a/b"]}, "spec": {}}
     write = Attributes(CREATE, definition, "v1", "", "v", "", UserInfo("jane"), False, volume)
-    await make_chain(Known(nothing_stored), enable=enable, disable=disable).mutate(write)
+    await make_chain(Known(nothing_stored, AdmissionSettings(enable, disable))).mutate(write)
     assert volume["metadata"] == {"name": "v", "finalizers": finalizers}
+
+
+async def test_the_seconds_are_settings() -> None:
+    others = tuple(name for name in NAMES if name != "DefaultTolerationSeconds")
+    definition = builtin_registry().resource("", "pods")
+    assert definition is not None
+    pod: dict[str, Any] = {"metadata": {"name": "a"}, "spec": {}}
+    write = Attributes(CREATE, definition, "v1", "x", "a", "", UserInfo("jane"), False, pod)
+    chain = make_chain(Known(nothing_stored, AdmissionSettings((), others, 5, 0)))
+    await chain.mutate(write)
+    assert [t["tolerationSeconds"] for t in pod["spec"]["tolerations"]] == [5, 0]

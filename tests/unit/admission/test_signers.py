@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from kapiserver.admission.chain import CREATE, UPDATE, Attributes
-from kapiserver.admission.plugin import Known
+from kapiserver.admission.plugin import AdmissionSettings, Known
 from kapiserver.admission.plugins import make_chain
 from kapiserver.authz.authorizer import NO_OPINION, Decision, Verdict
 from kapiserver.authz.authorizer import Attributes as Question
@@ -49,7 +49,7 @@ def nothing_stored(group: str, plural: str) -> ObjectStore:
     raise AssertionError(f"{plural} of {group} are not needed for this")
 
 
-CHAIN = make_chain(Known(nothing_stored), disable=["NamespaceLifecycle"])
+CHAIN = make_chain(Known(nothing_stored, AdmissionSettings(disable=("NamespaceLifecycle",))))
 
 
 def request(**status: Any) -> dict[str, Any]:

@@ -6,9 +6,12 @@ parsed when somebody asks for its message.
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from kapiserver.resources.fact_table import facts_in
+
+_TABLE = Path(__file__).with_name("numbers.txt")
 
 
 class Field(NamedTuple):
@@ -23,27 +26,14 @@ class Field(NamedTuple):
     inlined: bool
 
 
-@cache
-def _lines() -> dict[str, str]:
-    lines: dict[str, str] = {}
-    package = ""
-    for line in Path(__file__).with_name("numbers.txt").read_text(encoding="ascii").splitlines():
-        if line.startswith("["):
-            package = line.strip("[]")
-        elif line and not line.startswith("#"):
-            name, _, fields = line.partition(" ")
-            lines[f"{package}.{name}"] = fields
-    return lines
-
-
 def is_numbered(definition: str) -> bool:
-    return definition in _lines()
+    return definition in facts_in(_TABLE)
 
 
 def fields_of(definition: str) -> tuple[Field, ...]:
     """KeyError: a definition without numbers."""
     package = definition.rpartition(".")[0]
-    return tuple(_field(text, package) for text in _lines()[definition].split())
+    return tuple(_field(text, package) for text in facts_in(_TABLE)[definition].split())
 
 
 def _field(text: str, package: str) -> Field:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from functools import cache
 from pathlib import Path
+
+from kapiserver.resources.fact_table import facts_in
+
+_TABLE = Path(__file__).with_name("shapes.txt")
 
 
 class Shape(Enum):
@@ -22,22 +25,9 @@ class Shape(Enum):
     NULLABLE = "*!"  # a pointer that is written as null when it was not given
 
 
-@cache
-def _lines() -> dict[str, str]:
-    lines: dict[str, str] = {}
-    package = ""
-    for line in Path(__file__).with_name("shapes.txt").read_text(encoding="ascii").splitlines():
-        if line.startswith("["):
-            package = line.strip("[]")
-        elif line and not line.startswith("#"):
-            name, _, fields = line.partition(" ")
-            lines[f"{package}.{name}"] = fields
-    return lines
-
-
 def shapes_of(definition: str) -> Mapping[str, Shape] | None:
     """The fields that are not OMITTED. None: the definition has no Go struct."""
-    line = _lines().get(definition)
+    line = facts_in(_TABLE).get(definition)
     return None if line is None else dict(map(_field, line.split()))
 
 

@@ -49,7 +49,7 @@ def test_the_canonical_form(text: str, canonical: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "1x", "1 Gi", "1gi", "--1", "1e", "1.2.3", ".", "1KI", " 1", "1\n", "9" * 5000],
+    ["", "x", "1x", "1 Gi", "1gi", "--1", "1e", "1.2.3", ".", "1KI", " 1", "1\n", "٣", "9" * 5000],
 )
 def test_what_is_no_quantity(text: str) -> None:
     assert canonical_quantity(text) is None

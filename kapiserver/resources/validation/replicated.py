@@ -17,6 +17,8 @@ from kapiserver.resources.validation.formats import (
 from kapiserver.resources.validation.labels import check_selector, is_empty, selects
 from kapiserver.resources.validation.pod_spec import check_template
 
+_MAX_INT64 = 2**63 - 1
+_MAX_DIGITS = 19
 _NO_MATCH = "`selector` does not match template `labels`"
 
 
@@ -268,13 +270,21 @@ def check_int_or_percent(found: Found, value: Any, path: str) -> None:
 
 
 def check_at_most_all(found: Found, value: Any, path: str) -> None:
-    if isinstance(value, str) and not percent(value) and int(value[:-1]) > 100:
+    if isinstance(value, str) and not percent(value) and _whole(value[:-1]) > 100:
         found.append(invalid(path, value, "must not be greater than 100%"))
 
 
 def _amount(value: Any) -> int:
     """A percentage as its number; text that is neither counts as zero, as it does upstream."""
     if isinstance(value, str):
-        digits = value if percent(value) else value[:-1]
-        return int(digits) if digits.isascii() and digits.isdigit() else 0
+        return _whole(value, beyond=_MAX_INT64) if percent(value) else _whole(value[:-1])
     return int(value)
+
+
+def _whole(digits: str, beyond: int = 0) -> int:
+    """Zero for what is no number; `beyond` for one that Go has no room for."""
+    if not (digits.isascii() and digits.isdigit()):
+        return 0
+    digits = digits.lstrip("0") or "0"
+    number = int(digits) if len(digits) <= _MAX_DIGITS else _MAX_INT64 + 1
+    return number if number <= _MAX_INT64 else beyond

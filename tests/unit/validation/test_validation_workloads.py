@@ -108,6 +108,7 @@ DEPLOYMENTS: Cases = [
             ),
         ],
     ),
+    ("spec.strategy.rollingUpdate", {"maxSurge": "9" * 5000 + "%"}, []),
     (
         "spec.minReadySeconds",
         600,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 from collections.abc import Callable
 from datetime import date
@@ -12,10 +11,11 @@ from datetime import date
 from kapiserver.resources.names import dns1123_label, dns1123_subdomain
 from kapiserver.resources.schema.quantity import quantity_value
 from kapiserver.resources.validation.go_urls import UrlError, parse_request_uri
+from kapiserver.resources.validation.ip_syntax import parse_cidr, parse_ip
 
 
 def _fits(pattern: str) -> Callable[[str], bool]:
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
     return lambda text: compiled.fullmatch(text) is not None
 
 
@@ -52,15 +52,18 @@ _DURATION = (
     r"|seconds?|m|mins?|minutes?|h|hr|hrs?|hours?|d|days?|w|wks?|weeks?)"
 )
 
+_is_date_shaped = _fits(r"\d{4}-\d{2}-\d{2}")
+_is_date = _no_fault(date.fromisoformat)
+
 # By name without dashes, as names are compared.
 _FORMATS: dict[str, Callable[[str], bool]] = {
     "bsonobjectid": _fits("[0-9a-fA-F]{24}"),
     "uri": _no_fault(parse_request_uri),
     "email": _fits(r"(?:[^<>]*<)?[^\s<>@]+@[^\s<>@]+>?"),
     "hostname": _fits(rf"(?:{_HOST}\.)*{_HOST}\.?"),
-    "ipv4": _no_fault(ipaddress.IPv4Address),
-    "ipv6": _no_fault(ipaddress.IPv6Address),
-    "cidr": _no_fault(lambda text: ipaddress.ip_interface(text) if "/" in text else int("-")),
+    "ipv4": lambda text: "." in text and parse_ip(text) is not None,
+    "ipv6": lambda text: ":" in text and parse_ip(text) is not None,
+    "cidr": lambda text: parse_cidr(text) is not None,
     "mac": _fits(r"(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}"),
     "uuid": _hex(_EIGHT, _FOUR, _FOUR, _FOUR, _TWELVE),
     "uuid3": _hex(_EIGHT, _FOUR, "3[0-9a-f]{3}", _FOUR, _TWELVE),
@@ -75,7 +78,7 @@ _FORMATS: dict[str, Callable[[str], bool]] = {
     "rgbcolor": _fits(r"rgb\(\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*\)"),
     "byte": _no_fault(lambda text: base64.b64decode(text, validate=True)),
     "password": _anything,
-    "date": _no_fault(date.fromisoformat),
+    "date": lambda text: _is_date_shaped(text) and _is_date(text),
     "duration": _fits(_DURATION),
     "datetime": _fits(_DATE_TIME),
     "quantity": lambda text: quantity_value(text) is not None,

@@ -8,6 +8,7 @@ import pytest
 from validation_cases import Cases, changed, created, refused, stored, update_refused, warned
 
 from kapiserver.resources.definition import Object
+from kapiserver.resources.validation.crd_formats import has_format
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 SCHEMA: Object = {
@@ -442,3 +443,23 @@ def test_status_is_written_alone_with_the_metadata() -> None:
     assert [field for field, _ in update_refused(CRDS, old, new, "status")] == [
         "status.acceptedNames.kind"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fits"),
+    [
+        ("date", "2026-01-31", True),
+        ("date", "20260131", False),
+        ("date", "2026-02-30", False),
+        ("ipv6", "fe80::1", True),
+        ("ipv6", "fe80::1%eth0", False),
+        ("ipv4", "::1", False),
+        ("cidr", "10.0.0.1/8", True),
+        ("cidr", "10.0.0.1/255.0.0.0", False),
+        ("ssn", "\u0661\u0662\u0663456789", False),
+        ("date-time", "2026-01-31T00:00:00Z", True),
+        ("no-such-format", "x", True),
+    ],
+)
+def test_formats_of_defaults(name: str, text: str, fits: bool) -> None:
+    assert has_format(name, text) is fits

@@ -6,7 +6,6 @@ their secrets name a namespace.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,17 +27,17 @@ from kapiserver.resources.validation.internals import (
     text,
 )
 from kapiserver.resources.validation.paths import check_no_backsteps
-from kapiserver.resources.validation.plugin_volumes import PLUGIN_SOURCES, check_driver
+from kapiserver.resources.validation.plugin_volumes import (
+    BAD_SCSI_NAME,
+    PLUGIN_SOURCES,
+    check_driver,
+    check_scsi_name,
+)
 from kapiserver.resources.validation.volumes import check_host_path
 
 Check = Callable[[Found, Object, str], None]
 
 _MORE_THAN_ONE = "may not specify more than 1 volume type"
-_SCSI_NAMES = (
-    ("iqn", re.compile(r"iqn\.\d{4}-\d{2}\.([0-9A-Za-z.-]+)(:[^,;*&$|\s]+)$")),
-    ("eui", re.compile(r"^eui.[0-9A-Za-z]{16}$")),
-    ("naa", re.compile(r"^naa.[0-9A-Za-z]{32}$")),
-)
 _TOO_LONG_PORTAL = (
     "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if "
     "iscsi.initiatorName is specified."
@@ -125,7 +124,7 @@ def _check_azure_file(found: Found, source: Object, path: str) -> None:
 def _check_iscsi(found: Found, source: Object, path: str) -> None:
     _needs("targetPortal", "iqn")(found, source, path)
     if source.get("iqn"):
-        _check_scsi_name(found, source["iqn"], f"{path}.iqn")
+        check_scsi_name(found, source["iqn"], f"{path}.iqn", BAD_SCSI_NAME)
     lun = source.get("lun", 0)
     if not 0 <= lun <= 255:
         found.append(invalid(f"{path}.lun", lun, in_range(0, 255)))
@@ -136,16 +135,7 @@ def _check_iscsi(found: Found, source: Object, path: str) -> None:
     if secret is not None and not secret.get("name"):
         found.append(required(f"{path}.secretRef.name"))
     if source.get("initiatorName") is not None:
-        _check_scsi_name(found, source["initiatorName"], f"{path}.initiatorname")
-
-
-def _check_scsi_name(found: Found, name: str, path: str) -> None:
-    for prefix, form in _SCSI_NAMES:
-        if name.startswith(prefix):
-            if not form.search(name):
-                found.append(invalid(path, name, "must be valid format"))
-            return
-    found.append(invalid(path, name, "must be valid format"))
+        check_scsi_name(found, source["initiatorName"], f"{path}.initiatorname", BAD_SCSI_NAME)
 
 
 def _check_portal(found: Found, source: Object, path: str, volume_name: str) -> None:

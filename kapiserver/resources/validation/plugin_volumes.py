@@ -14,10 +14,12 @@ from kapiserver.resources.validation.paths import check_descending
 Check = Callable[[Found, Object, str], None]
 
 _SCSI_NAMES = (
-    ("iqn", re.compile(r"iqn\.\d{4}-\d{2}\.([0-9A-Za-z.-]+)(:[^,;*&$|\s]+)$")),
-    ("eui", re.compile(r"^eui.[0-9A-Za-z]{16}$")),
-    ("naa", re.compile(r"^naa.[0-9A-Za-z]{32}$")),
+    ("iqn", re.compile(r"iqn\.\d{4}-\d{2}\.[0-9A-Za-z.-]+:[^,;*&$|\s]+\Z", re.ASCII)),
+    ("eui", re.compile(r"^eui.[0-9A-Za-z]{16}\Z")),
+    ("naa", re.compile(r"^naa.[0-9A-Za-z]{32}\Z")),
 )
+BAD_SCSI_NAME = "must be valid format"
+_UNKNOWN_SCSI_NAME = f"{BAD_SCSI_NAME} starting with iqn, eui, or naa"
 _TOO_LONG_PORTAL = (
     "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if "
     "iscsi.initiatorName is specified."
@@ -87,7 +89,7 @@ def _check_iscsi(found: Found, source: Object, path: str) -> None:
     if not source.get("iqn"):
         found.append(required(f"{path}.iqn"))
     else:
-        _check_scsi_name(found, source["iqn"], f"{path}.iqn")
+        check_scsi_name(found, source["iqn"], f"{path}.iqn")
     lun = source.get("lun", 0)
     if not 0 <= lun <= 255:
         found.append(invalid(f"{path}.lun", lun, in_range(0, 255)))
@@ -96,17 +98,17 @@ def _check_iscsi(found: Found, source: Object, path: str) -> None:
     if authenticates and secret is None:
         found.append(required(f"{path}.secretRef"))
     if source.get("initiatorName") is not None:
-        _check_scsi_name(found, source["initiatorName"], f"{path}.initiatorname")
+        check_scsi_name(found, source["initiatorName"], f"{path}.initiatorname")
 
 
-def _check_scsi_name(found: Found, name: str, path: str) -> None:
+def check_scsi_name(found: Found, name: str, path: str, unknown: str = _UNKNOWN_SCSI_NAME) -> None:
+    """`unknown`: what is said of a name of none of the kinds."""
     for prefix, form in _SCSI_NAMES:
         if name.startswith(prefix):
             if not form.search(name):
-                found.append(invalid(path, name, "must be valid format"))
+                found.append(invalid(path, name, BAD_SCSI_NAME))
             return
-    detail = "must be valid format starting with iqn, eui, or naa"
-    found.append(invalid(path, name, detail))
+    found.append(invalid(path, name, unknown))
 
 
 def check_portal(found: Found, source: Object, path: str, volume_name: str) -> None:

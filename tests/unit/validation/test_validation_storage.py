@@ -387,3 +387,12 @@ def test_amounts_are_no_finer_than_thousandths() -> None:
     assert made["spec"]["capacity"] == {"storage": "1m"}
     made = stored("persistentvolumeclaims", changed(CLAIM, "spec.resources.limits", {"a": "1u"}))
     assert made["spec"]["resources"]["limits"] == {"a": "1m"}
+
+
+@pytest.mark.parametrize("name", ["iqn.2001-04.com.example:a\n", "iqn.\u0662001-04.com.example:a"])
+def test_a_target_is_named_in_plain_digits_and_ends_there(name: str) -> None:
+    spec = {key: value for key, value in VOLUME["spec"].items() if key != "csi"}
+    spec["iscsi"] = {"targetPortal": "1.2.3.4", "iqn": name, "lun": 0}
+    [(field, message)] = refused("persistentvolumes", {**VOLUME, "spec": spec})
+    assert field == "spec.iscsi.iqn"
+    assert message.endswith(": must be valid format")

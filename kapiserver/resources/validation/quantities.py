@@ -198,6 +198,8 @@ def _check_requirements(
 
 def _check_claims(found: Found, used: Any, path: str, claims: Collection[str]) -> None:
     seen: set[str] = set()
+    detail = "must be one of the names in pod.spec.resourceClaims"
+    detail += f": {', '.join(sorted(claims))}" if claims else " which is empty"
     in_part: set[str] = set()  # claims of which one request is used
     for position, claim in enumerate(used):
         here = f"{path}[{position}]"
@@ -220,6 +222,4 @@ def _check_claims(found: Found, used: Any, path: str, claims: Collection[str]) -
             if request:
                 in_part.add(name)
         if name not in claims:
-            detail = "must be one of the names in pod.spec.resourceClaims"
-            detail += f": {', '.join(sorted(claims))}" if claims else " which is empty"
             found.append(not_found(here, name, detail))

@@ -46,7 +46,7 @@ def matches(pattern: str, text: str) -> bool:
     """Whether the pattern is found in the text; one that does not compile matches nothing."""
     if pattern_problem(pattern):
         return False
-    return re2.search(pattern, text) is not None
+    return re2.search(pattern, text, options=_QUIET) is not None
 
 
 def _text(error: BaseException) -> str:

@@ -25,7 +25,7 @@ from jwt.utils import base64url_decode
 from kapiserver.authn.bearer import Owner, TokenRefused, TokenUnsettled
 from kapiserver.authn.claims import Account, Bound, Claims, Reference, claims_of, new_payload
 from kapiserver.pki import SigningKey, VerifyingKey
-from kapiserver.storage import ObjectStore
+from kapiserver.storage import ObjectStore, StoredObject
 
 # Clocks may differ this much, and an object may be marked as deleted for as long.
 LEEWAY_SECONDS = 60.0
@@ -40,17 +40,31 @@ _BAD_SIGNATURE = "go-jose/go-jose: error in cryptographic primitive"
 
 
 class StoredObjects:
-    """What tokens depend on, as this node knows it. `settle` waits until it knows the newest."""
+    """What tokens depend on, as this node knows it. `settle` waits until it knows the newest.
+
+    An object is decoded once per revision: the tokens of programs come with every request.
+    """
 
     def __init__(
         self, objects: Callable[[str], ObjectStore], settle: Callable[[], Awaitable[None]]
     ) -> None:
         self._objects = objects
+        self._decoded: OrderedDict[bytes, tuple[StoredObject, Mapping[str, Any]]] = OrderedDict()
         self.settle = settle
 
     def metadata(self, plural: str, namespace: str, name: str) -> Mapping[str, Any] | None:
         stored = self._objects(plural).get_now(namespace, name)
-        return None if stored is None else stored.decoded()["metadata"]
+        if stored is None:
+            return None
+        known = self._decoded.get(stored.key)
+        if known is not None and known[0] is stored:
+            return known[1]
+        metadata: Mapping[str, Any] = stored.decoded()["metadata"]
+        self._decoded[stored.key] = stored, metadata
+        self._decoded.move_to_end(stored.key)
+        if len(self._decoded) > REMEMBERED:
+            self._decoded.popitem(last=False)
+        return metadata
 
 
 class ServiceAccountTokens:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+# Told of one object: more than anybody reads, and a small body cannot make a huge answer.
+MAX_CAUSES = 1000
+
 
 class Cause(NamedTuple):
     """One entry of Status.details.causes; `field` is the JSON path of the field at fault."""
@@ -215,8 +218,11 @@ class Invalid(ApiError):
 
     @classmethod
     def of(cls, group: str, kind: str, name: str, causes: Iterable[Cause]) -> Invalid:
-        listed = tuple(causes)
+        found = tuple(causes)
+        listed = found[:MAX_CAUSES]
         texts = [f"{c.field}: {c.message}" if c.field else c.message for c in listed]
+        if len(found) > MAX_CAUSES:
+            texts.append(f"and {len(found) - MAX_CAUSES} more")
         joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
         who = f"{kind}.{group}" if group else kind
         return cls(

@@ -12,6 +12,8 @@ import orjson
 import pytest
 from api_world import Api, config_map, deployment, pod
 
+from kapiserver.errors import MAX_CAUSES
+
 JSON, YAML = "application/json", "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 MERGE = "application/merge-patch+json"
@@ -202,3 +204,12 @@ async def test_evictions_of_the_older_version_are_taken(api: Api) -> None:
     assert (await api.post(f"/api/v1{DEFAULT}/pods/a/eviction", sent)).status == 201
     other = await api.post(f"/api/v1{DEFAULT}/pods/a/eviction", {**sent, "apiVersion": "apps/v1"})
     assert other.status == 400
+
+
+async def test_a_small_body_cannot_make_a_huge_answer(api: Api) -> None:
+    many = {**pod("a"), "spec": {"containers": [{}] * 5000}}
+    answer = await api.post(f"/api/v1{DEFAULT}/pods", many)
+    assert answer.status == 422
+    assert len(answer.json["details"]["causes"]) == MAX_CAUSES
+    assert len(answer.body) < 1_000_000
+    assert answer.json["message"].endswith(" more]")

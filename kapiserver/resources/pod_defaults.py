@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from kapiserver.resources.definition import Object
+from kapiserver.resources.pod_containers import containers_of
 from kapiserver.resources.strategies import set_default
 
 DEFAULT_GRACE_SECONDS = 30
 FILE_MODE = 0o644
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-_CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
 PLUGIN_DEFAULTS: dict[str, Object] = {
     "iscsi": {"iscsiInterface": "default"},
@@ -56,15 +56,6 @@ def _fill(obj: Object, field: str, value: object) -> None:
     """Fields that Go has no pointer for: their zero value is as good as none."""
     if not obj.get(field):
         obj[field] = value
-
-
-def containers_of(spec: Object) -> list[Object]:
-    return [
-        container
-        for name in _CONTAINER_LISTS
-        for container in spec.get(name) or ()
-        if isinstance(container, dict)
-    ]
 
 
 def default_requests(spec: Object) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kapiserver.resources.definition import Object
+from kapiserver.resources.pod_containers import containers_of
 
-_LISTS = ("initContainers", "containers", "ephemeralContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _HOOKS = ("postStart", "preStop")
 _FILE_SOURCES = ("secret", "configMap", "downwardAPI", "projected")
@@ -25,10 +25,10 @@ def drop_disabled(spec: Object, old: Object | None = None) -> None:
     for field in _IN_SPEC:
         if field not in before:
             spec.pop(field, None)
-    containers = _containers(spec)
+    containers = containers_of(spec)
     volumes = spec.get("volumes") or ()
     for places in _CONTAINER_FIELDS:
-        _drop(places, containers, _containers(before))
+        _drop(places, containers, containers_of(before))
     for on_volumes in _VOLUME_FIELDS:
         _drop(on_volumes, volumes, before.get("volumes") or ())
 
@@ -42,10 +42,6 @@ def _drop(places: Callable[[Any], Places], holders: Any, before: Any) -> None:
     for container in holders:
         if "lifecycle" in container and not container["lifecycle"]:
             del container["lifecycle"]
-
-
-def _containers(spec: Object) -> list[Object]:
-    return [container for field in _LISTS for container in spec.get(field) or ()]
 
 
 def _stop_signals(containers: list[Object]) -> Places:

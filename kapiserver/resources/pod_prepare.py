@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kapiserver.resources.definition import Object
+from kapiserver.resources.pod_containers import containers_of
 from kapiserver.resources.pod_features import drop_disabled
 from kapiserver.resources.pod_resources import default_pod_level, qos_class
 from kapiserver.resources.strategies import put_back, put_back_all_but, put_back_metadata
@@ -22,7 +23,6 @@ _CLAIM_STATUSES = (
 )
 _OFF_IN_STATUS = ("volumeHealth", "nodeAllocatableResourceClaimStatuses")
 _STATUS_LISTS = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
-_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
 
 def prepare_new_pod(pod: Object) -> None:
@@ -73,12 +73,11 @@ def _sync_app_armor(spec: Object, annotations: Object) -> None:
     if not any(key.startswith(APP_ARMOR) for key in annotations):
         return
     of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
-    for field in _LISTS:
-        for container in spec.get(field) or ():
-            profile = app_armor_profile(annotations.get(APP_ARMOR + container.get("name", "")))
-            own = (container.get("securityContext") or {}).get("appArmorProfile")
-            if profile is not None and own is None and profile != of_pod:
-                container.setdefault("securityContext", {})["appArmorProfile"] = profile
+    for container in containers_of(spec):
+        profile = app_armor_profile(annotations.get(APP_ARMOR + container.get("name", "")))
+        own = (container.get("securityContext") or {}).get("appArmorProfile")
+        if profile is not None and own is None and profile != of_pod:
+            container.setdefault("securityContext", {})["appArmorProfile"] = profile
 
 
 def only_spec(pod: Object, old: Object, spec: Object) -> None:

@@ -20,6 +20,7 @@ from kapiserver.resources.definition import (
     WriteContext,
 )
 from kapiserver.resources.field_errors import immutable
+from kapiserver.resources.printing import dig
 
 # Everything but these is what a resource's spec means to generation and to /status.
 _ENVELOPE = ("apiVersion", "kind", "metadata", "status")
@@ -113,18 +114,10 @@ def unchanging(*paths: str) -> Validate:
         return [
             immutable(path, value)
             for path, steps in split
-            if (value := _at(obj, steps)) != _at(old, steps)
+            if (value := dig(obj, *steps)) != dig(old, *steps)
         ]
 
     return validate
-
-
-def _at(obj: object, steps: Sequence[str]) -> object:
-    for step in steps:
-        if not isinstance(obj, dict):
-            return None
-        obj = obj.get(step)
-    return obj
 
 
 class Rules(TypedDict, total=False):

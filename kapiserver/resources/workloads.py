@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kapiserver.resources.definition import Object, Warn, WriteContext
 from kapiserver.resources.pod_defaults import default_pod_spec
 from kapiserver.resources.pod_features import drop_disabled
-from kapiserver.resources.printing import items, number
+from kapiserver.resources.printing import dig, items, number
 from kapiserver.resources.validation.claims import claim_spec_warnings
 from kapiserver.resources.validation.pod_warnings import pod_warnings, template_name_warnings
 
@@ -35,10 +35,10 @@ def template_warnings(*path: str, names_pods: bool = True, only_template: bool =
     shown = ".".join(path)
 
     def warn(obj: Object, context: WriteContext) -> Sequence[str]:
-        template = _at(obj, path)
+        template = dig(obj, *path) or {}
         if context.old is not None:
             if only_template:
-                changed = template != _at(context.old, path)
+                changed = template != (dig(context.old, *path) or {})
             else:
                 changed = _generation(obj) != _generation(context.old)
             return pod_warnings(template, shown) if changed and not context.subresource else ()
@@ -71,9 +71,3 @@ def stateful_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
 
 def _generation(obj: Object) -> int:
     return number(obj, "metadata", "generation")
-
-
-def _at(obj: Object, path: Sequence[str]) -> Object:
-    for step in path:
-        obj = obj.get(step) or {}
-    return obj

@@ -7,6 +7,7 @@ from typing import Any
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, immutable, invalid, required, unsupported
 from kapiserver.resources.names import dns1035_label, dns1123_subdomain
+from kapiserver.resources.printing import dig
 from kapiserver.resources.validation.crd_defaults import check_defaults, has_unpruned_defaults
 from kapiserver.resources.validation.crd_names import (
     check_approval,
@@ -101,8 +102,8 @@ def check_new_definition(found: Found, crd: Object) -> None:
 def check_definition_update(found: Found, crd: Object, old: Object) -> None:
     spec, before = crd.get("spec") or {}, old.get("spec") or {}
     established = is_established(old)
-    client = _dig(before, "conversion", "webhook", "clientConfig", "caBundle")
-    reviews = _dig(before, "conversion", "webhook", "conversionReviewVersions")
+    client = dig(before, "conversion", "webhook", "clientConfig", "caBundle")
+    reviews = dig(before, "conversion", "webhook", "conversionReviewVersions")
     known_review = knows_reviews(reviews or [])
     good_bundle = established and not (client and bundle_problem(client))
 
@@ -128,21 +129,15 @@ def check_definition_update(found: Found, crd: Object, old: Object) -> None:
 
 
 def check_definition_status(found: Found, crd: Object) -> None:
-    names = _dig(crd, "status", "acceptedNames") or {}
+    names = dig(crd, "status", "acceptedNames") or {}
     check_names(found, names, "status.acceptedNames")
 
 
 def is_established(crd: Object) -> bool:
     return any(
         condition.get("type") == "Established" and condition.get("status") == "True"
-        for condition in _dig(crd, "status", "conditions") or ()
+        for condition in dig(crd, "status", "conditions") or ()
     )
-
-
-def _dig(obj: Any, *path: str) -> Any:
-    for step in path:
-        obj = (obj or {}).get(step)
-    return obj
 
 
 def _check_stays(found: Found, new: Any, old: Any, path: str) -> None:
@@ -151,7 +146,7 @@ def _check_stays(found: Found, new: Any, old: Any, path: str) -> None:
 
 
 def _schemas(spec: Object) -> list[Object]:
-    found = [_dig(version, "schema", "openAPIV3Schema") for version in spec.get("versions") or ()]
+    found = [dig(version, "schema", "openAPIV3Schema") for version in spec.get("versions") or ()]
     return [schema for schema in found if schema is not None]
 
 
@@ -172,11 +167,11 @@ def _demands(old: Object) -> Demands:
 
 def _check_stored(found: Found, crd: Object) -> None:
     path = "status.storedVersions"
-    stored: list[str] = _dig(crd, "status", "storedVersions") or []
+    stored: list[str] = dig(crd, "status", "storedVersions") or []
     if not stored:
         found.append(invalid(path, None, "must have at least one stored version"))
         return
-    versions = _dig(crd, "spec", "versions") or []
+    versions = dig(crd, "spec", "versions") or []
     for version in versions:
         name = version.get("name") or ""
         if version.get("storage") and name not in stored:
@@ -255,7 +250,7 @@ def _asked(found: Found, spec: Object, demands: Demands, *, preserves: bool) -> 
     """Missing schemas are reported; what the schemas use may ask for more of them."""
     for position, version in enumerate(spec.get("versions") or ()):
         here = f"spec.versions[{position}].schema.openAPIV3Schema"
-        if _dig(version, "schema", "openAPIV3Schema") is not None:
+        if dig(version, "schema", "openAPIV3Schema") is not None:
             continue
         if demands.schemas:
             found.append(required(here, "schemas are required"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid
+from kapiserver.resources.pod_containers import containers_of, each_container
 from kapiserver.resources.validation.formats import MAX_INT32, Found
 from kapiserver.resources.validation.paths import check_descending
 from kapiserver.resources.validation.scheduling import check_tolerations
@@ -22,7 +23,6 @@ _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _LOCALHOST = "localhost/"
 _APP_ARMOR_TYPES = {"runtime/default": "RuntimeDefault", "unconfined": "Unconfined"}
 _SECCOMP_TYPES = {**_APP_ARMOR_TYPES, "docker/default": "RuntimeDefault"}
-_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
 
 def check_pod_annotations(
@@ -52,19 +52,13 @@ def check_pod_annotations(
         if not key.startswith(APP_ARMOR):
             continue
         if names is None:
-            names = {container.get("name", "") for _, container in each_container(spec, "")}
+            names = {container.get("name", "") for container in containers_of(spec)}
         name = key.removeprefix(APP_ARMOR)
         if name not in names:
             found.append(invalid(f"{path}[{key}]", name, "container not found"))
         if value and value not in _APP_ARMOR_TYPES and not value.startswith(_LOCALHOST):
             detail = f'invalid AppArmor profile name: "{value}"'
             found.append(invalid(f"{path}[{key}]", value, detail))
-
-
-def each_container(spec: Object, path: str) -> Iterator[tuple[str, Object]]:
-    for field in _LISTS:
-        for position, container in enumerate(spec.get(field) or ()):
-            yield f"{path}.{field}[{position}]", container
 
 
 def _is_int32(text: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required, unsupported
 from kapiserver.resources.names import dns1123_subdomain
+from kapiserver.resources.pod_containers import each_container
 from kapiserver.resources.validation.formats import Found, check_subdomain
-from kapiserver.resources.validation.pod_annotations import each_container
 
 _SYSTEMS = ("linux", "windows")
 _ON_LINUX = "windows options cannot be set for a linux pod"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kapiserver.resources.definition import Object
+from kapiserver.resources.pod_containers import containers_of
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.labels import check_selector, check_values
 from kapiserver.resources.validation.paths import check_local_path
@@ -16,7 +17,6 @@ from kapiserver.resources.validation.quantities import check_amount
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-_LISTS = ("initContainers", "containers", "ephemeralContainers")
 _COMPARISONS = ("Lt", "Gt")
 
 
@@ -56,7 +56,7 @@ def tolerance(old: Object | None) -> Tolerance:
         and bool(old.get("hostNetwork") or old.get("hostIPC")),
         restarts_on_resize=any(map(restarts_on_resize, old.get("initContainers") or ())),
         devices_of_own_users=old.get("hostUsers") is False
-        and any(container.get("volumeDevices") for container in _containers(old)),
+        and any(container.get("volumeDevices") for container in containers_of(old)),
         comparisons=any(
             each.get("operator") in _COMPARISONS for each in old.get("tolerations") or ()
         ),
@@ -66,10 +66,6 @@ def tolerance(old: Object | None) -> Tolerance:
             for volume in old.get("volumes") or ()
         ),
     )
-
-
-def _containers(spec: Object) -> list[Object]:
-    return [container for field in _LISTS for container in spec.get(field) or ()]
 
 
 def restarts_on_resize(container: Object) -> bool:
@@ -131,7 +127,7 @@ def repeated_keys(holder: Object, keys: Any) -> list[tuple[int, str]]:
 
 def _problems_of_pages(spec: Object) -> Found:
     found: Found = []
-    for holder in (*_containers(spec), {"resources": {"limits": spec.get("overhead")}}):
+    for holder in (*containers_of(spec), {"resources": {"limits": spec.get("overhead")}}):
         for amounts in (holder.get("resources") or {}).values():
             if isinstance(amounts, dict):
                 for name, quantity in amounts.items():

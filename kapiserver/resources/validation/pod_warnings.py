@@ -10,6 +10,7 @@ from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.names import dns1123_label
+from kapiserver.resources.pod_containers import containers_of, each_container
 from kapiserver.resources.validation.claims import claim_spec_warnings
 from kapiserver.resources.validation.ip_syntax import ip_warnings
 from kapiserver.resources.validation.label_syntax import label_value
@@ -19,7 +20,6 @@ from kapiserver.resources.validation.pod_annotations import (
     SECCOMP_CONTAINER,
     SECCOMP_POD,
     app_armor_profile,
-    each_container,
 )
 from kapiserver.resources.validation.quantities import amount
 
@@ -78,7 +78,7 @@ def app_armor_warnings(pod: Object) -> list[str]:
     if not any(key.startswith(APP_ARMOR) for key in annotations):
         return []
     warnings = []
-    for _, container in each_container(spec, ""):
+    for container in containers_of(spec):
         key = APP_ARMOR + container.get("name", "")
         own = _context(container).get("appArmorProfile")
         if key in annotations and own in (None, app_armor_profile(annotations[key])):

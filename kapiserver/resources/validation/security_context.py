@@ -13,10 +13,10 @@ from kapiserver.resources.field_errors import (
     too_long,
     unsupported,
 )
+from kapiserver.resources.pod_containers import each_container
 from kapiserver.resources.printing import text
 from kapiserver.resources.validation.formats import Found, check_id
 from kapiserver.resources.validation.paths import check_descending
-from kapiserver.resources.validation.pod_annotations import each_container
 from kapiserver.resources.validation.pod_os import check_windows_options
 from kapiserver.resources.validation.pod_tolerance import Tolerance
 from kapiserver.resources.validation.repeats import repeated

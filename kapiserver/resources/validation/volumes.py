@@ -14,6 +14,7 @@ from kapiserver.resources.field_errors import (
     unsupported,
 )
 from kapiserver.resources.names import dns1123_label, dns1123_subdomain
+from kapiserver.resources.pod_containers import each_container
 from kapiserver.resources.schema.quantity import quantity_value
 from kapiserver.resources.validation.claims import check_claim_template
 from kapiserver.resources.validation.containers import PULL_POLICIES
@@ -21,7 +22,6 @@ from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.keys import check_downward, check_keys, check_mode
 from kapiserver.resources.validation.paths import check_no_backsteps
 from kapiserver.resources.validation.plugin_volumes import PLUGIN_SOURCES, check_portal
-from kapiserver.resources.validation.pod_annotations import each_container
 from kapiserver.resources.validation.pod_tolerance import STRICT, Tolerance
 from kapiserver.resources.validation.projected import check_projected
 

@@ -76,6 +76,7 @@ def shape_of(spec: Object) -> Shape:
     return Shape(top, own, spec, frozenset(common))
 
 
+_LARGEST = 2.0**63
 _SHARED = ("schema", "subresources", "additionalPrinterColumns", "selectableFields")
 
 
@@ -119,8 +120,9 @@ def _maybe(render: Render) -> Render:
 
 
 def _plain(value: Any) -> Any:
-    # a float without a fraction is shown without one
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    # a float without a fraction is shown without one, where there is room for that
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST
+    return int(value) if whole else value
 
 
 def _items(value: Any) -> Object:

@@ -463,3 +463,10 @@ def test_status_is_written_alone_with_the_metadata() -> None:
 )
 def test_formats_of_defaults(name: str, text: str, fits: bool) -> None:
     assert has_format(name, text) is fits
+
+
+def test_a_bound_that_no_integer_holds_is_shown_as_it_is() -> None:
+    huge = changed(CRD, f"{SPEC}.properties.size.maximum", 1e300)
+    several = [*huge["spec"]["versions"], CRD["spec"]["versions"][0]]
+    findings = dict(refused(CRDS, changed(huge, "spec.versions", several)))
+    assert "1e300" in findings["spec.versions"] or "1e+300" in findings["spec.versions"]

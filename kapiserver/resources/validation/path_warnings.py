@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kapiserver.resources.definition import Object
@@ -10,6 +10,8 @@ from kapiserver.resources.field_errors import shown
 
 # A file of a volume, and which of several sources it comes from.
 File = tuple[str, str]
+
+_MAX_CLASHES = 1000
 
 _CERTIFICATE_FILES = (
     ("certificateChainPath", "PodCertificate chain"),
@@ -65,21 +67,25 @@ def _files(part: Object) -> Iterator[File]:
                 yield certificate[field], what
 
 
-def _clashes(files: Any) -> Iterator[str]:
-    seen: list[File] = []
-    for path, source in files:
-        file = (path.rstrip("/"), source)
-        for other in seen:
-            if _overlap(file[0], other[0]):
-                yield f"{_text(file)} with {_text(other)}"
-        seen.append(file)
+def _clashes(files: Iterable[File]) -> Iterator[str]:
+    """Of files where one is the other, or a directory of it: each with those before it.
 
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether they are the same, or one is a directory of the other."""
-    if not one or not other:
-        return False
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+    In order of names, whatever begins with a name follows it; so one pass finds them all. Of very
+    many, some are told: a client hears of no more.
+    """
+    listed = [(path.rstrip("/"), source) for path, source in files]
+    named = sorted((f"{path}/", place) for place, (path, _) in enumerate(listed) if path)
+    around: list[tuple[str, int]] = []
+    clashes: list[tuple[int, int]] = []
+    for name, place in named:
+        while around and not name.startswith(around[-1][0]):
+            around.pop()
+        clashes += [(max(place, other), min(place, other)) for _, other in around[:_MAX_CLASHES]]
+        if len(clashes) > _MAX_CLASHES:
+            break
+        around.append((name, place))
+    for later, earlier in sorted(clashes):
+        yield f"{_text(listed[later])} with {_text(listed[earlier])}"
 
 
 def _text(file: File) -> str:

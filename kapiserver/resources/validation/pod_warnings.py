@@ -23,6 +23,7 @@ from kapiserver.resources.validation.pod_annotations import (
 )
 from kapiserver.resources.validation.quantities import amount
 
+_PORTS_COMPARED = 100  # of one number: a client hears of no more clashes
 _NODE_LABELS = {
     "beta.kubernetes.io/arch": ("v1.14", "kubernetes.io/arch"),
     "beta.kubernetes.io/os": ("v1.14", "kubernetes.io/os"),
@@ -249,7 +250,9 @@ def _ports(spec: Object, path: str) -> Iterator[str]:
             word = _clash(port, other)
             if word:
                 yield f"{here}: {word} port definition with {other_path}"
-        seen.setdefault(key, []).append((here, port))
+        known = seen.setdefault(key, [])
+        if len(known) < _PORTS_COMPARED:
+            known.append((here, port))
 
 
 def _each_port(spec: Object, path: str) -> Iterator[tuple[str, Object]]:

@@ -201,6 +201,10 @@ def _check_keys(found: Found, holder: Object, keys: Any, path: str) -> None:
 def check_spreading(
     found: Found, constraints: Any, path: str, tolerance: Tolerance = STRICT
 ) -> None:
+    last = {
+        (each.get("topologyKey", ""), each.get("whenUnsatisfiable", "")): position
+        for position, each in enumerate(constraints)
+    }
     for position, each in enumerate(constraints):
         here = f"{path}[{position}]"
         skew = each.get("maxSkew", 0)
@@ -213,10 +217,7 @@ def check_spreading(
         if action not in _UNSATISFIABLE:
             found.append(unsupported(f"{here}.whenUnsatisfiable", action, _UNSATISFIABLE))
         kind = (topology, action)
-        if any(
-            (other.get("topologyKey", ""), other.get("whenUnsatisfiable", "")) == kind
-            for other in constraints[position + 1 :]
-        ):
+        if last[kind] != position:
             pair = f"{{{topology}, {action}}}"
             found.append(duplicate(f"{here}.{{topologyKey, whenUnsatisfiable}}", pair))
         _check_domains(found, each, action, f"{here}.minDomains")

@@ -23,6 +23,7 @@ MAX_LEVELS = 250  # of maps and lists within each other
 # What the fast reader takes for nested flow collections grows with the square of their depth, and
 # it looks at the depth when it is through. The slow one stops where it is too deep.
 _FAST_BRACKETS = 2000
+_SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 # Beyond this size, a document that consists of little but repeated aliases is an attack. The size
 # of a text is one for each so many characters.
 _ALIASED_SMALL = 1000
@@ -77,8 +78,8 @@ def _number(value: float) -> int | float:
     if not math.isfinite(value):
         shown = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}[str(value)]
         raise Unreadable(f"json: unsupported value: {shown}")
-    # `1.0` in YAML is 1 in the JSON that upstream makes of it.
-    return int(value) if value.is_integer() and abs(value) < 1e21 else value
+    # `1.0` in YAML is 1 in the JSON that upstream makes of it; to us, as long as 64 bits hold it
+    return int(value) if value.is_integer() and _SMALLEST <= value < _LARGEST else value
 
 
 def _key(key: Any) -> str:
@@ -90,7 +91,8 @@ def _key(key: Any) -> str:
         case int():
             return str(key)
         case float():
-            return str(_number(key))
+            whole = key.is_integer() and abs(key) < 1e21
+            return str(int(key)) if whole else str(_number(key))
     raise Unreadable("yaml: unsupported key: only strings, numbers and booleans can be keys")
 
 
@@ -281,7 +283,7 @@ def _resolved(text: str) -> Any:
         for part, base in zip(parts, (16, 2, 8, 10), strict=True):
             if part is not None:
                 whole = int(sign + part, base)
-                if -(1 << 63) <= whole < 1 << 64:
+                if _SMALLEST <= whole <= _LARGEST:
                     return whole
     if _FLOAT.fullmatch(digits) is not None and math.isfinite(float(digits)):
         return float(digits)

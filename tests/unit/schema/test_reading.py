@@ -110,6 +110,8 @@ def test_free_form_data_is_not_looked_into(schemas: SchemaSet) -> None:
         ('["yes", \'on\', yesterday, "0644"]', ["yes", "on", "yesterday", "0644"]),
         ("[0644, 0o644, 0x1F, 0b11, 1_000, -0, +7]", [420, 420, 31, 3, 1000, 0, 7]),
         ("[08, 1.0, 1e3, .5, 1.25]", [8, 1, 1000, 0.5, 1.25]),
+        ("[1e20, 100000000000000000000, 18446744073709551615]", [1e20, 1e20, 2**64 - 1]),
+        ("{1e20: a}", {"100000000000000000000": "a"}),
         ("[~, null, Null]", [None, None, None]),
         ("[2020-01-01, 12:30:45, 1.2.3, 10.0.0.0/8]", DATES),
         ("{1: a, true: b, 2.5: c, no: d}", {"1": "a", "true": "b", "2.5": "c", "false": "d"}),
@@ -127,6 +129,7 @@ def test_free_form_data_is_not_looked_into(schemas: SchemaSet) -> None:
 )
 def test_yaml_is_what_upstreams_reader_makes_of_it(text: str, value: Any) -> None:
     assert read_yaml(text.encode()).value == value
+    orjson.dumps(read_yaml(text.encode()).value)  # 64 bits hold every integer
     assert read_yaml_slowly(text).value == value
 
 

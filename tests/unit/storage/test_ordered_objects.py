@@ -14,7 +14,9 @@ STEPS = st.lists(st.tuples(st.sampled_from(["put", "remove"]), KEYS), max_size=4
 
 def obj(key: bytes, revision: int) -> StoredObject:
     form = ObjectForm(lambda _: {}, lambda _: None, lambda _: None)
-    return StoredObject(key, "", "", b'{"kind":"A","apiVersion":"v1","metadata":{}}', revision, 1, form)
+    return StoredObject(
+        key, "", "", b'{"kind":"A","apiVersion":"v1","metadata":{}}', revision, 1, form
+    )
 
 
 @given(STEPS, KEYS, KEYS)

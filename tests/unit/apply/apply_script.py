@@ -146,7 +146,10 @@ class Script:
             return f"conflict: {conflict.message}"
         except Untyped as untyped:
             return f"untyped: {untyped}"
+        entries = merged["metadata"].pop("managedFields", None)  # their times are no times
         self._types.schemas.validator(self._version.schema).check(merged)
+        if entries:
+            merged["metadata"]["managedFields"] = entries
         merged["metadata"]["uid"] = "1"
         if self._object is not None:
             keep_times(merged, self._object)

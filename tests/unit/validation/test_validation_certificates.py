@@ -33,12 +33,16 @@ MUTUAL = "Approved and Denied conditions are mutually exclusive"
 KEY = ed25519.Ed25519PrivateKey.generate()
 NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "jane")])
 CSR = x509.CertificateSigningRequestBuilder().subject_name(NAME).sign(KEY, None)
-NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def certificate(*, ca: bool) -> x509.Certificate:
+    start = now()
     builder = x509.CertificateBuilder(NAME, NAME, KEY.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(hours=2))
+    builder = builder.not_valid_before(start).not_valid_after(start + timedelta(hours=2))
     constraints = x509.BasicConstraints(ca=ca, path_length=None)
     return builder.add_extension(constraints, critical=True).sign(KEY, None)
 
@@ -257,14 +261,15 @@ def test_the_request_of_a_pod() -> None:
 
 def test_the_answer_to_a_pod() -> None:
     old = stored(POD_REQUESTS, POD_REQUEST)
+    leaf = certificate(ca=False)
     times = {
-        "notBefore": NOW,
-        "notAfter": NOW + timedelta(hours=2),
-        "beginRefreshAt": NOW + timedelta(hours=1),
+        "notBefore": leaf.not_valid_before_utc,
+        "notAfter": leaf.not_valid_after_utc,
+        "beginRefreshAt": leaf.not_valid_before_utc + timedelta(hours=1),
     }
     issued = {
         "conditions": [{"type": "Issued", "status": "True", "reason": "Fine", "message": ""}],
-        "certificateChain": LEAF,
+        "certificateChain": pem(leaf),
         **{field: at.strftime("%Y-%m-%dT%H:%M:%SZ") for field, at in times.items()},
     }
     assert update_refused(POD_REQUESTS, old, changed(old, "status", issued), "status") == []

@@ -64,7 +64,6 @@ async def delete_object(
 ) -> tuple[StoredObject, bool]:
     """(last state, whether it is gone). Raises NotFound and Conflict. `known`: a fresh read."""
     scope = call.scope
-    resource = scope.definition.resource
     current = known or await scope.objects.get(call.namespace, name)
     for _ in range(ATTEMPTS):
         if current is None:
@@ -76,7 +75,8 @@ async def delete_object(
         await call.services.admission.validate(attributes)
         grace = scope.strategy.graceful_deletion_seconds
         propagation = scope.definition.default_propagation
-        planned = plan(current.decoded(), options, resource, grace, propagation)
+        terminating = scope.strategy.terminating_phase
+        planned = plan(current.decoded(), options, grace, propagation, terminating)
         if planned.step is Step.PENDING:
             return current, False
         if options.dry_run:

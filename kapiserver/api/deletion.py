@@ -37,23 +37,6 @@ class Plan:
     marked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SpecFinalizers:
-    """Finalizers outside of metadata: a namespace stays while spec.finalizers names any."""
-
-    phase: str
-
-    def pending(self, obj: Object) -> bool:
-        return bool(obj.get("spec", {}).get("finalizers"))
-
-    def begin(self, obj: Object) -> None:
-        obj["metadata"]["deletionTimestamp"] = timestamp()
-        obj.setdefault("status", {})["phase"] = self.phase
-
-
-# Resources that are emptied by a controller between the delete and the removal.
-SPEC_FINALIZERS = {"namespaces": SpecFinalizers("Terminating")}
-
 Grace = Callable[[Object], int | None] | None
 
 
@@ -84,17 +67,17 @@ def check_preconditions(
 def plan(
     obj: Object,
     options: DeleteOptions,
-    resource: str,
     grace: Grace,
     default_propagation: str = "Background",
+    terminating: str = "",
 ) -> Plan:
-    """`obj` is a decoded copy, changed in place."""
+    """`obj` is a decoded copy, changed in place. `terminating`: see `Strategy`."""
     metadata = obj["metadata"]
-    outside = SPEC_FINALIZERS.get(resource)
-    if outside is not None and outside.pending(obj):
+    if terminating and _spec_finalizers(obj):
         if "deletionTimestamp" in metadata:
             return Plan(Step.PENDING, obj)
-        outside.begin(obj)
+        metadata["deletionTimestamp"] = timestamp()
+        obj.setdefault("status", {})["phase"] = terminating
         return Plan(Step.STORE, obj)
     if options.grace_period_seconds is not None and options.grace_period_seconds < 0:
         options = replace(options, grace_period_seconds=1)
@@ -179,12 +162,15 @@ def finalizers_for(
     return [*kept, wanted] if wanted else kept
 
 
-def finished(new: Object, old: Object, resource: str) -> bool:
+def _spec_finalizers(obj: Object) -> bool:
+    return bool(obj.get("spec", {}).get("finalizers"))
+
+
+def finished(new: Object, old: Object, terminating: str) -> bool:
     """Whether an update took away the last thing that kept a deleted object in the store."""
     before = old["metadata"]
     if "deletionTimestamp" not in before or new["metadata"].get("finalizers"):
         return False
-    outside = SPEC_FINALIZERS.get(resource)
-    if outside is not None and outside.pending(new):
+    if terminating and _spec_finalizers(new):
         return False
     return not before.get("deletionGracePeriodSeconds")

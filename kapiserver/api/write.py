@@ -165,7 +165,7 @@ class Update:
         objects = scope.objects
         if self.options.dry_run:
             return objects.preview(call.namespace, self.name, new, current.revision)
-        if deletion.finished(new, old, scope.definition.resource):
+        if deletion.finished(new, old, scope.strategy.terminating_phase):
             companion = call.companion
             released = NOTHING if companion is None else companion.delete(old)
             await objects.delete(current, together=released)

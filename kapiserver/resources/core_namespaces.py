@@ -112,6 +112,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             update=_prepare_for_update,
             validate=_validate,
             generation=False,
+            terminating_phase="Terminating",
         ),
         columns=table(column("Status", value_at("status", "phase"), "The status of the namespace")),
         fields={"status.phase": text_at("status", "phase")},

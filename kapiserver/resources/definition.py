@@ -118,6 +118,8 @@ class Strategy:
     # None as the answer: at once, whatever grace the client asks for; a number: the grace of a
     # client that asks for none. No function: the kind is never deleted gracefully.
     graceful_deletion_seconds: Callable[[Object], int | None] | None = None
+    # Finalizers in spec, which a controller works off after the DELETE: the phase meanwhile.
+    terminating_phase: str = ""
     # the validate hooks find every missing field themselves: nobody need ask the schema
     complete_rules: bool = False
     bumps_generation: bool = False  # spec changes increment metadata.generation

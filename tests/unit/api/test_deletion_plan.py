@@ -16,11 +16,11 @@ def stored(**metadata: Any) -> dict[str, Any]:
 
 
 def test_without_finalizers_and_grace_it_is_removed() -> None:
-    assert plan(stored(), DeleteOptions(), "things", None).step is Step.REMOVE
+    assert plan(stored(), DeleteOptions(), None).step is Step.REMOVE
 
 
 def test_finalizers_keep_it_with_a_deletion_timestamp() -> None:
-    planned = plan(stored(finalizers=["a/b"], generation=3), DeleteOptions(), "things", None)
+    planned = plan(stored(finalizers=["a/b"], generation=3), DeleteOptions(), None)
     assert planned.step is Step.STORE
     metadata = planned.obj["metadata"]
     assert metadata["deletionTimestamp"].endswith("Z")
@@ -33,15 +33,14 @@ def test_grace_is_what_the_client_says_or_what_the_object_says() -> None:
         return 30
 
     assert (
-        plan(stored(), DeleteOptions(), "pods", grace).obj["metadata"]["deletionGracePeriodSeconds"]
-        == 30
+        plan(stored(), DeleteOptions(), grace).obj["metadata"]["deletionGracePeriodSeconds"] == 30
     )
     options = DeleteOptions(grace_period_seconds=5)
-    planned = plan(stored(), options, "pods", grace)
+    planned = plan(stored(), options, grace)
     assert planned.obj["metadata"]["deletionGracePeriodSeconds"] == 5
-    now = plan(stored(), DeleteOptions(grace_period_seconds=0), "pods", grace)
+    now = plan(stored(), DeleteOptions(grace_period_seconds=0), grace)
     assert now.step is Step.REMOVE
-    negative = plan(stored(), DeleteOptions(grace_period_seconds=-7), "pods", grace)
+    negative = plan(stored(), DeleteOptions(grace_period_seconds=-7), grace)
     assert negative.obj["metadata"]["deletionGracePeriodSeconds"] == 1
 
 
@@ -53,11 +52,11 @@ def test_a_grace_period_only_gets_shorter() -> None:
 
     for seconds in (None, 30, 60):
         options = DeleteOptions(grace_period_seconds=seconds)
-        assert plan(stored(**marked), options, "pods", grace).step is Step.PENDING
-    shorter = plan(stored(**marked), DeleteOptions(grace_period_seconds=10), "pods", grace)
+        assert plan(stored(**marked), options, grace).step is Step.PENDING
+    shorter = plan(stored(**marked), DeleteOptions(grace_period_seconds=10), grace)
     assert shorter.step is Step.STORE
     assert shorter.obj["metadata"]["deletionTimestamp"] == "2030-01-01T00:00:10Z"
-    at_once = plan(stored(**marked), DeleteOptions(grace_period_seconds=0), "pods", grace)
+    at_once = plan(stored(**marked), DeleteOptions(grace_period_seconds=0), grace)
     assert at_once.step is Step.REMOVE
 
 
@@ -95,24 +94,24 @@ def test_policies_mean_nothing_to_what_is_never_an_owner() -> None:
 
 def test_a_namespace_is_marked_and_waits_for_its_spec_finalizers() -> None:
     namespace = {**stored(), "spec": {"finalizers": ["kubernetes"]}}
-    planned = plan(namespace, DeleteOptions(), "namespaces", None)
+    planned = plan(namespace, DeleteOptions(), None, terminating="Terminating")
     assert planned.step is Step.STORE
     assert planned.obj["status"]["phase"] == "Terminating"
     assert "deletionGracePeriodSeconds" not in planned.obj["metadata"]
-    assert plan(planned.obj, DeleteOptions(), "namespaces", None).step is Step.PENDING
+    assert plan(planned.obj, DeleteOptions(), None, terminating="Terminating").step is Step.PENDING
     emptied = {**planned.obj, "spec": {"finalizers": []}}
-    assert plan(emptied, DeleteOptions(), "namespaces", None).step is Step.REMOVE
+    assert plan(emptied, DeleteOptions(), None, terminating="Terminating").step is Step.REMOVE
 
 
 def test_the_update_that_frees_an_object_finishes_its_deletion() -> None:
     old = stored(deletionTimestamp="2030-01-01T00:00:00Z", finalizers=["a/b"])
-    assert not finished(old, old, "things")
-    assert finished(stored(), old, "things")
-    assert not finished(stored(), stored(finalizers=["a/b"]), "things")
+    assert not finished(old, old, "")
+    assert finished(stored(), old, "")
+    assert not finished(stored(), stored(finalizers=["a/b"]), "")
     graceful = {**old["metadata"], "deletionGracePeriodSeconds": 30}
-    assert not finished(stored(), {"metadata": graceful}, "pods")
+    assert not finished(stored(), {"metadata": graceful}, "")
     held = {**stored(), "spec": {"finalizers": ["kubernetes"]}}
-    assert not finished(held, old, "namespaces")
+    assert not finished(held, old, "Terminating")
 
 
 def test_preconditions() -> None:

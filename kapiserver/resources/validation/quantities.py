@@ -23,24 +23,6 @@ from kapiserver.resources.validation.label_syntax import qualified_name
 HUGE_PAGES = "hugepages-"
 _NATIVE_DOMAIN = "kubernetes.io/"
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
-# Names without a domain that mean something somewhere: quotas, nodes, claims, containers.
-_STANDARD = frozenset(
-    (
-        *_COMPUTE,
-        *(f"{side}.{name}" for side in ("requests", "limits") for name in _COMPUTE),
-        "storage",
-        "requests.storage",
-        "pods",
-        "services",
-        "replicationcontrollers",
-        "resourcequotas",
-        "secrets",
-        "configmaps",
-        "persistentvolumeclaims",
-        "services.nodeports",
-        "services.loadbalancers",
-    )
-)
 _COUNTED = frozenset(
     (
         "pods",
@@ -52,6 +34,15 @@ _COUNTED = frozenset(
         "persistentvolumeclaims",
         "services.nodeports",
         "services.loadbalancers",
+    )
+)
+# Names without a domain that mean something somewhere: quotas, nodes, claims, containers.
+_STANDARD = _COUNTED | frozenset(
+    (
+        *_COMPUTE,
+        *(f"{side}.{name}" for side in ("requests", "limits") for name in _COMPUTE),
+        "storage",
+        "requests.storage",
     )
 )
 _POD_LEVEL = ("cpu", "memory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kapiserver.resources.definition import Object
@@ -44,18 +45,25 @@ def check_selector(found: Found, selector: Any, path: str, *, values: bool = Tru
         check_requirement(found, requirement, here, values=values)
 
 
-def check_requirement(found: Found, requirement: Object, path: str, *, values: bool = True) -> None:
-    operator = requirement.get("operator", "")
-    given = requirement.get("values") or ()
+def check_set_operator(found: Found, operator: str, values: Sequence[str], path: str) -> bool:
+    """Whether the values fit the operator; False when it is none that all selectors have."""
     if operator in ("In", "NotIn"):
-        if not given:
+        if not values:
             detail = "must be specified when `operator` is 'In' or 'NotIn'"
             found.append(required(f"{path}.values", detail))
     elif operator in ("Exists", "DoesNotExist"):
-        if given:
+        if values:
             detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             found.append(forbidden(f"{path}.values", detail))
     else:
+        return False
+    return True
+
+
+def check_requirement(found: Found, requirement: Object, path: str, *, values: bool = True) -> None:
+    operator = requirement.get("operator", "")
+    given = requirement.get("values") or ()
+    if not check_set_operator(found, operator, given, path):
         found.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
     check_qualified(found, requirement.get("key", ""), f"{path}.key")
     if values:

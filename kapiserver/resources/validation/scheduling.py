@@ -15,7 +15,12 @@ from kapiserver.resources.field_errors import (
 from kapiserver.resources.names import dns1123_label, dns1123_subdomain
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.label_syntax import label_value
-from kapiserver.resources.validation.labels import check_qualified, check_selector, check_values
+from kapiserver.resources.validation.labels import (
+    check_qualified,
+    check_selector,
+    check_set_operator,
+    check_values,
+)
 from kapiserver.resources.validation.pod_tolerance import STRICT, Tolerance, repeated_keys
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -110,19 +115,11 @@ def _check_node_term(found: Found, term: Object, path: str, *, strict: bool) -> 
 
 def _check_node_labels(found: Found, each: Object, path: str, *, strict: bool) -> None:
     operator, values = each.get("operator", ""), each.get("values") or ()
-    if operator in ("In", "NotIn"):
-        if not values:
-            detail = "must be specified when `operator` is 'In' or 'NotIn'"
-            found.append(required(f"{path}.values", detail))
-    elif operator in ("Exists", "DoesNotExist"):
-        if values:
-            detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            found.append(forbidden(f"{path}.values", detail))
-    elif operator in ("Gt", "Lt"):
+    if operator in ("Gt", "Lt"):
         if len(values) != 1:
             detail = "must be specified single value when `operator` is 'Lt' or 'Gt'"
             found.append(required(f"{path}.values", detail))
-    else:
+    elif not check_set_operator(found, operator, values, path):
         found.append(invalid(f"{path}.operator", operator, _BAD_OPERATOR))
     check_qualified(found, each.get("key", ""), f"{path}.key")
     if strict:

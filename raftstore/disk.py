@@ -61,7 +61,8 @@ class Disk(Protocol):
 
 
 @contextmanager
-def _explained(action: str, path: str) -> Iterator[None]:
+def explained(action: str, path: str) -> Iterator[None]:
+    """What the operating system refuses in the block is a `StorageError` that names the file."""
     try:
         yield
     except OSError as exc:
@@ -92,7 +93,7 @@ class RealFile:
 
     def pread(self, size: int, offset: int) -> bytes:
         parts: list[bytes] = []
-        with _explained("read", self._path):
+        with explained("read", self._path):
             while size > 0:
                 part = os.pread(self._fd, size, offset)
                 if not part:
@@ -103,7 +104,7 @@ class RealFile:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def pwrite(self, data: bytes, offset: int) -> None:
-        with _explained("write", self._path):
+        with explained("write", self._path):
             written = os.pwrite(self._fd, data, offset)
             while written < len(data):  # a short write: a signal or a nearly full disk
                 more = os.pwrite(self._fd, memoryview(data)[written:], offset + written)
@@ -115,14 +116,14 @@ class RealFile:
         if self._sync_failed:
             raise StorageError(f"an earlier sync of {self._path} failed: its data is not trusted")
         try:
-            with _explained("sync", self._path):
+            with explained("sync", self._path):
                 _fdatasync(self._fd)
         except StorageError:
             self._sync_failed = True
             raise
 
     def preallocate(self, size: int) -> None:
-        with _explained("reserve space for", self._path):
+        with explained("reserve space for", self._path):
             if self.size() >= size:
                 return
             try:
@@ -136,13 +137,13 @@ class RealFile:
                     self.pwrite(_ZEROS[: size - offset], offset)
 
     def size(self) -> int:
-        with _explained("stat", self._path):
+        with explained("stat", self._path):
             return os.fstat(self._fd).st_size
 
     def close(self) -> None:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
-            with _explained("close", self._path):
+            with explained("close", self._path):
                 os.close(fd)
 
 
@@ -170,14 +171,14 @@ class RealDisk:
 
     def open(self, path: str, *, create: bool = False) -> RealFile:
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if create else 0)
-        with _explained("open", path):
+        with explained("open", path):
             return self.file_class(path, os.open(path, flags, 0o600))
 
     def exists(self, path: str) -> bool:
         return os.path.exists(path)
 
     def listdir(self, path: str) -> list[str]:
-        with _explained("list", path):
+        with explained("list", path):
             return sorted(os.listdir(path))
 
     def makedirs(self, path: str) -> None:
@@ -188,20 +189,20 @@ class RealDisk:
             missing.append(parent)
             parent = os.path.dirname(parent)
         for directory in reversed(missing):
-            with _explained("create", directory), suppress(FileExistsError):
+            with explained("create", directory), suppress(FileExistsError):
                 os.mkdir(directory, 0o700)
             self.fsync_dir(os.path.dirname(directory))
 
     def rename(self, old: str, new: str) -> None:
-        with _explained("rename", old):
+        with explained("rename", old):
             os.rename(old, new)
 
     def unlink(self, path: str) -> None:
-        with _explained("remove", path):
+        with explained("remove", path):
             os.unlink(path)
 
     def fsync_dir(self, path: str) -> None:
-        with _explained("sync the directory", path):
+        with explained("sync the directory", path):
             fd = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(fd)
@@ -209,7 +210,7 @@ class RealDisk:
                 os.close(fd)
 
     def lock(self, path: str) -> RealLock:
-        with _explained("lock", path):
+        with explained("lock", path):
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -30,7 +30,7 @@ class Attributes:
 
     `depends_on`: an object (the namespace) that has to be at the same revision when the write is
     carried out, because a plugin admitted the write on its ground. `authorizer` knows what else
-    the user may do; None: the server itself writes.
+    the user may do; None: the server itself writes. `verb` is the request's own.
     """
 
     operation: str
@@ -45,6 +45,7 @@ class Attributes:
     old: Object | None = None
     authorizer: Authorizer | None = None
     depends_on: StoredObject | None = None
+    verb: str = ""
 
 
 class Phase(Enum):

@@ -19,6 +19,7 @@ from kapiserver.admission.chain import AdmissionChain, Rule
 from kapiserver.admission.claim_resize import PersistentVolumeClaimResize
 from kapiserver.admission.default_classes import DefaultIngressClass, DefaultStorageClass
 from kapiserver.admission.default_tolerations import DefaultTolerationSeconds
+from kapiserver.admission.device_claims import DeviceClaims
 from kapiserver.admission.limit_ranger import LimitRanger
 from kapiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kapiserver.admission.node_taints import TaintNodesByCondition
@@ -61,17 +62,19 @@ PLUGINS: tuple[Entry, ...] = (
     Entry("PodResizeValidator", PodResizeValidator),
 )
 NAMES = tuple(entry.name for entry in PLUGINS)
+# What upstream's storage asks of writes, in the same way: no plugins that a flag could name.
+_ALWAYS: tuple[Callable[[Known], Plugin], ...] = (DeviceClaims,)
 
 
 def make_chain(known: Known) -> AdmissionChain:
     """The plugins that are on by default or enabled, without those that are disabled."""
     settings = known.settings
-    return AdmissionChain(
-        rule
+    makers = [
+        entry.make
         for entry in PLUGINS
         if (entry.on or entry.name in settings.enable) and entry.name not in settings.disable
-        for rule in entry.make(known).rules()
-    )
+    ]
+    return AdmissionChain(rule for make in (*makers, *_ALWAYS) for rule in make(known).rules())
 
 
 def problem_with(settings: AdmissionSettings) -> str:

@@ -109,4 +109,5 @@ class Call:
             obj,
             old,
             self.services.authorizer,
+            verb=self.context.info.verb,
         )

@@ -220,7 +220,9 @@ class Invalid(ApiError):
     def of(cls, group: str, kind: str, name: str, causes: Iterable[Cause]) -> Invalid:
         found = tuple(causes)
         listed = found[:MAX_CAUSES]
-        texts = [f"{c.field}: {c.message}" if c.field else c.message for c in listed]
+        # what two checks find is a cause each, and is read once
+        said = (f"{c.field}: {c.message}" if c.field else c.message for c in listed)
+        texts = list(dict.fromkeys(said))
         if len(found) > MAX_CAUSES:
             texts.append(f"and {len(found) - MAX_CAUSES} more")
         joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"

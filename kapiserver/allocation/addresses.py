@@ -33,6 +33,9 @@ from kapiserver.storage.together import NOTHING, Together, absent, gone, new_obj
 _FULL = "failed to allocate a serviceIP: range is full"
 _TAKEN = "provided IP is already allocated"
 _OUTSIDE = "the provided network does not match the current range"
+_NOT_IN_RANGE = (
+    "the provided IP ({}) is not in the valid range. The range of valid IPs is {}".format
+)
 
 # A full range is looked through in steps, so that other requests get their turn.
 _STEP = 512
@@ -94,6 +97,8 @@ class AddressAllocator:
         if problem and not dry_run:
             await self._records.storage.barrier()
             problem, pool = self._look(address)
+        if pool is None and dry_run and (some := next(self._pools(family), None)):
+            problem = _NOT_IN_RANGE(address, some.range.network)
         if pool is None or (problem and not dry_run):
             why = f"failed to allocate IP {text}: {problem}"
             raise refused(service, [invalid("spec.clusterIPs", service["spec"]["clusterIPs"], why)])

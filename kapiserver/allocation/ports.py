@@ -25,7 +25,7 @@ KEYS = KeySpace("servicenodeports", namespaced=False)
 
 _TAKEN = "provided port is already allocated"
 _FULL = "range is full"
-_EXAMPLE = 32768  # what a dry run shows, as upstream
+_EXAMPLE = 32769  # what a dry run shows, as upstream
 
 
 class PortRecord(NamedTuple):
@@ -180,7 +180,7 @@ class _Claims:
             raise refused(self._service, [cause]) from None
 
     async def _take(self, port: int) -> None:
-        if not self._range.holds(port):
+        if not self._range.holds(port) and not self._dry_run:
             raise _RefusedError(
                 "provided port is not in the valid range. "
                 f"The range of valid ports is {self._range}"

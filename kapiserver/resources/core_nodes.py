@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kapiserver.errors import Cause
+from kapiserver.errors import BadRequest, Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import PROXY_VERBS, STATUS, or_else, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, Subresource, WriteContext
@@ -27,6 +27,10 @@ from kapiserver.resources.validation.node_rules import check_node, check_node_up
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
+_OTHER_RANGE = (
+    'Node in version "v1" cannot be handled as a Node: conversion Error: '
+    "v1.PodCIDR and v1.CIDRs[0] do not match"
+)
 
 
 def _status(obj: Object, now: float) -> str:
@@ -80,6 +84,8 @@ def _defaults(obj: Object, context: WriteContext) -> None:
 
 def _match_ranges(spec: Object) -> None:
     first, ranges = text(spec, "podCIDR"), items(spec, "podCIDRs")
+    if first and ranges and first != ranges[0]:
+        raise BadRequest(_OTHER_RANGE)
     if first and not ranges:
         spec["podCIDRs"] = [first]
     elif ranges and not first:
@@ -133,6 +139,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "Node",
         "nodes",
+        upstream_folder="minions",
         namespaced=False,
         short=("no",),
         subresources=(Subresource("proxy", PROXY_VERBS, "NodeProxyOptions"), STATUS),

@@ -70,6 +70,8 @@ def check_service(service: Object, context: WriteContext) -> Sequence[Cause]:
     spec = service.get("spec") or {}
     old = context.old or {}
     before: Object | None = None if context.old is None else old.get("spec") or {}
+    if addresses := check_cluster_ips(spec, before):
+        return addresses  # looked at before all else, as upstream has to: it gives them out first
     found: Found = []
     _check_topology(found, _annotations(service))
     if not items(spec, "ports") and not is_headless(spec) and spec.get("type") != EXTERNAL_NAME:
@@ -78,7 +80,6 @@ def check_service(service: Object, context: WriteContext) -> Sequence[Cause]:
     _check_ports(found, items(spec, "ports"))
     check_labels(found, spec.get("selector"), "spec.selector")
     _check_affinity(found, spec)
-    found += check_cluster_ips(spec, before)
     _check_external_ips(found, spec, before)
     kind_of_service = spec.get("type")
     if not kind_of_service:
@@ -250,12 +251,17 @@ def _check_range(found: Found, value: str, path: str, known: Collection[str]) ->
 
 def _check_load_balancer(found: Found, spec: Object) -> None:
     balanced = spec.get("type") == LOAD_BALANCER
-    allocate, name = spec.get("allocateLoadBalancerNodePorts"), spec.get("loadBalancerClass")
+    allocate = spec.get("allocateLoadBalancerNodePorts")
     if allocate is not None and not balanced:
         found.append(forbidden("spec.allocateLoadBalancerNodePorts", _ONLY_LOAD_BALANCER))
     if allocate is None and balanced:
         found.append(required("allocateLoadBalancerNodePorts"))
-    if name is not None and balanced:
+    _check_class(found, spec)
+
+
+def _check_class(found: Found, spec: Object) -> None:
+    name = spec.get("loadBalancerClass")
+    if name is not None and spec.get("type") == LOAD_BALANCER:
         check_qualified(found, name, "spec.loadBalancerClass")
     elif name is not None:
         found.append(forbidden("spec.loadBalancerClass", _ONLY_LOAD_BALANCER))
@@ -328,6 +334,8 @@ def check_service_update(service: Object, context: WriteContext) -> Sequence[Cau
     if old is None or context.subresource == "status":
         return check_service(service, context)
     spec, before = service.get("spec") or {}, old.get("spec") or {}
+    if addresses := check_cluster_ips(spec, before):
+        return addresses
     found: Found = []
     if EXTERNAL_NAME not in (spec.get("type"), before.get("type")):
         found += check_addresses_stay(spec, before)
@@ -336,6 +344,7 @@ def check_service_update(service: Object, context: WriteContext) -> Sequence[Cau
         ours, theirs = spec.get("loadBalancerClass"), before.get("loadBalancerClass")
         if ours != theirs:
             found.append(invalid("spec.loadBalancerClass", ours, "may not change once set"))
+    _check_class(found, spec)  # again below: an update looks at it twice
     if needs_health_check(spec) and needs_health_check(before):
         port, was = spec.get("healthCheckNodePort", 0), before.get("healthCheckNodePort", 0)
         if was and port != was:

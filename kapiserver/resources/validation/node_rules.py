@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import (
     duplicate,
@@ -19,18 +20,24 @@ from kapiserver.resources.validation.formats import Found, check_subdomain, conf
 from kapiserver.resources.validation.ip_syntax import cidr_problems, parse_cidr
 from kapiserver.resources.validation.label_syntax import label_value
 from kapiserver.resources.validation.labels import check_qualified
+from kapiserver.resources.validation.node_annotations import check_node_annotations
 from kapiserver.resources.validation.quantities import check_amount
 from kapiserver.resources.validation.repeats import repeated
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _RANGES = "spec.podCIDRs"
 _ONCE = 'node updates may not change {} except from "" to valid'
+_UNREADABLE = (
+    "Internal error: invalid PodCIDRs. failed to check with dual stack with error:"
+    'failed to parse cidr value:"{0}" with error: invalid CIDR address: {0}'
+)
 _UNIQUE = "taints must be unique by key and effect pair"
 
 
 def check_node(found: Found, node: Object, before: Object | None) -> None:
     """What holds for every node; the ranges that it has are taken as they are."""
     spec = node.get("spec") or {}
+    _check_annotations(found, node)
     _check_taints(found, items(spec, "taints"), "metadata.taints")  # upstream's path
     _check_amounts(found, node.get("status") or {})
     ranges = items(spec, "podCIDRs")
@@ -39,13 +46,12 @@ def check_node(found: Found, node: Object, before: Object | None) -> None:
         if cidr not in known:
             here = f"{_RANGES}[{position}]"
             found += [invalid(here, cidr, problem) for problem in cidr_problems(cidr)]
-    first = text(spec, "podCIDR")
-    if ranges and first != ranges[0]:
-        detail = "v1.PodCIDR and v1.CIDRs[0] do not match"
-        found.append(invalid("spec.podCIDR", first, detail))
     if len(ranges) > 1:
+        unreadable = next((cidr for cidr in ranges if parse_cidr(cidr) is None), None)
+        if unreadable is not None:
+            found.append(Cause("InternalError", _UNREADABLE.format(unreadable), _RANGES))
         versions = {network.version for cidr in ranges if (network := parse_cidr(cidr)) is not None}
-        if len(versions) < 2 or len(ranges) > 2:
+        if unreadable is not None or len(versions) < 2 or len(ranges) > 2:
             detail = "may specify no more than one CIDR for each IP family"
             found.append(invalid(_RANGES, ranges, detail))
         found += [
@@ -58,6 +64,7 @@ def check_node_update(found: Found, node: Object, old: Object) -> None:
     """What an update may change, of the node or of its status."""
     spec, before = node.get("spec") or {}, old.get("spec") or {}
     status = node.get("status") or {}
+    _check_annotations(found, node)
     _check_amounts(found, status)
     addresses = [(text(each, "type"), text(each, "address")) for each in items(status, "addresses")]
     for position in sorted(repeated(addresses)):
@@ -78,6 +85,11 @@ def check_node_update(found: Found, node: Object, old: Object) -> None:
     _check_taints(found, items(spec, "taints"), "metadata.taints")
     if (spec.get("externalID") or "") != (before.get("externalID") or ""):
         found.append(forbidden("spec.externalID", "may not be updated"))
+
+
+def _check_annotations(found: Found, node: Object) -> None:
+    annotations = (node.get("metadata") or {}).get("annotations") or {}
+    check_node_annotations(found, annotations, _check_taints)
 
 
 def _check_taints(found: Found, taints: list[Any], path: str) -> None:

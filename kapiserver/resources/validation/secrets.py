@@ -41,7 +41,7 @@ def check_config_map(found: Found, obj: Object, old: Object | None) -> None:
         _check_key(found, key, "binaryData")
         size += decoded_size(value)
     if size > MAX_BYTES:
-        found.append(too_long("", MAX_BYTES))
+        found.append(too_long("[]", MAX_BYTES))  # so Go writes the path of the whole object
 
 
 def check_secret(found: Found, obj: Object, old: Object | None) -> None:

@@ -115,7 +115,16 @@ async def test_a_dry_run_takes_nothing(node: Node) -> None:
     await node.create("web", clusterIP="10.96.0.7")
     assert (await node.patch("web", "?dryRun=All", type="NodePort")).spec["ports"][0]["nodePort"]
     assert await node.addresses() == {"10.96.0.7": "web"}
-    assert node.allocation.ports.record(32768) is None
+    assert node.allocation.ports.record(32769) is None
+
+
+async def test_a_dry_run_names_the_range_that_an_address_is_not_of(node: Node) -> None:
+    refused = await node.create("web", "?dryRun=All", clusterIP="10.1.0.1")
+    assert refused.status == 422
+    assert refused.message.endswith(
+        "failed to allocate IP 10.1.0.1: the provided IP (10.1.0.1) is not in the valid range. "
+        "The range of valid IPs is 10.96.0.0/24"
+    )
 
 
 async def test_a_refused_service_leaves_nothing_behind(node: Node) -> None:

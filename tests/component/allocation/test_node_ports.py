@@ -132,13 +132,15 @@ async def test_a_load_balancer_may_do_without_node_ports(node: Node) -> None:
 
 async def test_a_dry_run_shows_a_port_and_takes_none(node: Node) -> None:
     shown = (await node.create("web", "?dryRun=All", type="NodePort")).spec
-    assert node_ports(shown) == [32768]
+    assert node_ports(shown) == [32769]
     chosen = [{"port": 80, "nodePort": 30080}]
     await node.create("web", "?dryRun=All", type="NodePort", ports=chosen)
     assert owner(node, 30080) is None
     await node.create("web", type="NodePort", ports=chosen)
     refused = await node.create("late", "?dryRun=All", type="NodePort", ports=chosen)
     assert refused.status == 422
+    low = [{"port": 80, "nodePort": 80}]  # a dry run asks whether it is free, and no more
+    assert (await node.create("low", "?dryRun=All", type="NodePort", ports=low)).status == 201
 
 
 async def test_many_creates_on_two_nodes_never_share_a_port(tmp_path: Path) -> None:

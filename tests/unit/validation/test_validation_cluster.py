@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from validation_cases import Cases, changed, refused, stored, update_refused, warned
 
+from kapiserver.errors import BadRequest, Cause, Invalid
 from kapiserver.resources.definition import Object
 
 NODE: Object = {"metadata": {"name": "n1"}, "spec": {}, "status": {"capacity": {"cpu": "2"}}}
@@ -96,12 +97,75 @@ def test_what_of_a_node_is_set_once() -> None:
     assert (
         update_refused("nodes", stored("nodes", NODE), changed(new, "spec.taints", [TAINT])) == []
     )
-    assert refused("nodes", changed(new, "spec.podCIDR", "10.0.0.0/24")) == [
+    with pytest.raises(BadRequest, match=r"v1\.PodCIDR and v1\.CIDRs\[0\] do not match"):
+        refused("nodes", changed(new, "spec.podCIDR", "10.0.0.0/24"))
+
+
+def test_two_pod_ranges_can_be_compared_only_if_both_are_ranges() -> None:
+    found = refused("nodes", changed(NODE, "spec", {"podCIDRs": ["10.0.0.0/24", "fd00::"]}))
+    assert [field for field, _ in found] == ["spec.podCIDRs[1]", "spec.podCIDRs", "spec.podCIDRs"]
+    assert found[1][1] == (
+        "Internal error: invalid PodCIDRs. failed to check with dual stack with error:"
+        'failed to parse cidr value:"fd00::" with error: invalid CIDR address: fd00::'
+    )
+
+
+AVOID = "scheduler.alpha.kubernetes.io/preferAvoidPods"
+TAINTS = "scheduler.alpha.kubernetes.io/taints"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "causes"),
+    [
+        (AVOID, '{"preferAvoidPods":[{"podSignature":{"podController":{"controller":true}}}]}', []),
         (
-            "spec.podCIDR",
-            'Invalid value: "10.0.0.0/24": v1.PodCIDR and v1.CIDRs[0] do not match',
-        )
-    ]
+            AVOID,
+            '{"preferAvoidPods":[{"reason":"busy"},{"podSignature":{"podController":{}}}]}',
+            [
+                (f"metadata.annotations.{AVOID}[0].PodSignature", "Required value"),
+                (
+                    f"metadata.annotations.{AVOID}[1].PodSignature.PodController.Controller",
+                    "Invalid value: false: must point to a controller",
+                ),
+            ],
+        ),
+        (
+            AVOID,
+            "[]",
+            [
+                (
+                    "metadata.annotations.AvoidPods",
+                    f'Invalid value: "{AVOID}": json: cannot unmarshal array into Go value of '
+                    "type v1.AvoidPods",
+                )
+            ],
+        ),
+        (
+            TAINTS,
+            '[{"key":"gpu"}]',
+            [(f"metadata.annotations.{TAINTS}[0].effect", "Required value")],
+        ),
+        (
+            TAINTS,
+            "{}",
+            [
+                (
+                    "metadata.annotations",
+                    f'Invalid value: "{TAINTS}": json: cannot unmarshal object into Go value of '
+                    "type []core.Taint",
+                )
+            ],
+        ),
+        (TAINTS, "", []),
+        (TAINTS, "null", []),
+    ],
+)
+def test_annotations_of_nodes_that_hold_json(
+    annotation: str, text: str, causes: list[tuple[str, str]]
+) -> None:
+    node = changed(NODE, "metadata.annotations", {annotation: text})
+    assert refused("nodes", node) == causes
+    assert update_refused("nodes", stored("nodes", NODE), node, "status") == causes
 
 
 def test_addresses_of_a_node_come_once() -> None:
@@ -159,3 +223,14 @@ def test_the_phase_of_a_namespace_says_whether_it_goes() -> None:
             "Invalid value: \"\": may only be 'Terminating' if `deletionTimestamp` is not empty",
         )
     ]
+
+
+def test_what_two_checks_find_is_two_causes_and_said_once() -> None:
+    old = stored("nodes", NODE)
+    new = changed(NODE, "spec.taints", [{"key": "gpu"}])
+    found = update_refused("nodes", old, new)
+    assert found == [("metadata.taints[0].effect", "Required value")] * 2
+    causes = [Cause("FieldValueRequired", message, field) for field, message in found]
+    refusal = Invalid.of("", "Node", "n1", causes)
+    assert len(refusal.status()["details"]["causes"]) == 2
+    assert refusal.message == 'Node "n1" is invalid: metadata.taints[0].effect: Required value'

@@ -35,7 +35,7 @@ def test_keys_of_a_config_map() -> None:
         ("binaryData[..]", "Invalid value: \"..\": must not be '..'"),
     ]
     large = {**CONFIG, "data": {"a": "x" * (1 << 20)}, "binaryData": {"b": "AA=="}}
-    assert refused("configmaps", large) == [("", "Too long: may not be more than 1048576 bytes")]
+    assert refused("configmaps", large) == [("[]", "Too long: may not be more than 1048576 bytes")]
 
 
 def test_an_immutable_config_map_stays() -> None:

@@ -28,8 +28,8 @@ from kapiserver.api.negotiation import (
 from kapiserver.api.options import IGNORE, STRICT, WriteOptions, write_options
 from kapiserver.api.patches import json_patch, merge_patch, strategic
 from kapiserver.api.patches.json_patch import JsonPatchError
+from kapiserver.api.patches.patch_values import LISTS_OF_LISTS, StrategicPatchError
 from kapiserver.api.patches.restoring import fault
-from kapiserver.api.patches.strategic import LISTS_OF_LISTS, StrategicPatchError
 from kapiserver.api.render import output_of
 from kapiserver.api.write import AbsentError, Build, Update
 from kapiserver.errors import (

@@ -1,38 +1,42 @@
 """Strategic merge patch: a merge patch that knows from the schema which lists merge, and by what.
 
-In: a decoded document, a decoded patch, the type's patch metadata. Out: the patched document.
-Raises `StrategicPatchError` for a malformed patch. The directives:
+In: a decoded document, a decoded patch (both are changed), the type's patch metadata. Out: the
+patched document. Raises `StrategicPatchError` for a malformed patch. The directives:
 
     $patch: replace | delete          for the object it stands in; in an item of a merging list,
-                                      delete removes the item with that key, replace the old list
+                                      delete removes the items with that key, replace the old list
     $retainKeys: [..]                 fields of the object that are not named are dropped
     $setElementOrder/<list>: [..]     the order of the merged list
     $deleteFromPrimitiveList/<list>   values to drop from a list of plain values
 
-A merged list keeps its order where it can: items only the document has stay in the document's
-order, patched ones take the patch's order (or $setElementOrder's), and items new in the patch come
-before those that follow them in the document.
+Directives are taken out of what meets nothing in the document. Not so of what replaces something
+as a whole, nor of an item that is new in a merging list: there they stay, as fields that no type
+has, for the reader of the result to find.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kapiserver.api.go_text import plain
+from kapiserver.api.patches.merge_order import ordered
+from kapiserver.api.patches.patch_values import (
+    StrategicPatchError,
+    bad_type,
+    element_type,
+    keyed_items,
+    require_keys,
+    same_as,
+    unknown_directive,
+)
 
 if TYPE_CHECKING:
     from kapiserver.resources.schema.patchmeta import FieldMeta, PatchNode
 
 _PATCH = "$patch"
 _RETAIN = "$retainKeys"
-_ORDER = "$setElementOrder/"
-_DELETE = "$deleteFromPrimitiveList/"
-LISTS_OF_LISTS = "lists of lists are not supported"
-
-
-class StrategicPatchError(Exception):
-    """The patch contradicts itself or the schema; the message is for the client."""
+_ORDER = "$setElementOrder"
+_DELETE = "$deleteFromPrimitiveList"
 
 
 def apply(document: dict[str, Any], patch: dict[str, Any], meta: PatchNode) -> dict[str, Any]:
@@ -42,106 +46,127 @@ def apply(document: dict[str, Any], patch: dict[str, Any], meta: PatchNode) -> d
 def _merge_object(
     original: dict[str, Any], patch: dict[str, Any], meta: PatchNode
 ) -> dict[str, Any]:
-    directive = patch.get(_PATCH)
     if _PATCH in patch:
+        directive = patch[_PATCH]
         if directive == "replace":
-            return {key: _without_directives(v) for key, v in patch.items() if key != _PATCH}
+            return {key: value for key, value in patch.items() if key != _PATCH}
         if directive == "delete":
             return {}
-        if directive != "merge":
-            raise _unknown_directive(directive, patch)
-    _retain_keys(original, patch)
-    orders = {key[len(_ORDER) :]: patch[key] for key in patch if key.startswith(_ORDER)}
-    for field in orders:
-        _require_list(orders[field], _ORDER)
-        if isinstance(original.get(field), list) and field not in patch:
-            patch[field] = []  # nothing to merge, but the order still applies
+        raise unknown_directive(directive, patch)
+    if _RETAIN in patch:
+        _retain_keys(original, patch)
+    done = {_RETAIN}
     for key, value in patch.items():
-        if key in (_PATCH, _RETAIN) or key.startswith(_ORDER):
-            continue
-        if key.startswith(_DELETE):
-            _delete_values(original, key[len(_DELETE) :], value)
-        elif value is None:
-            original.pop(key, None)
-        else:
-            _merge_field(original, key, value, meta.field(key), orders.get(key))
+        if key.startswith(_ORDER):
+            done.add(key)
+            done.add(_order_field(original, patch, meta, key, value))
+    for key, value in patch.items():
+        if key not in done:
+            deletes = key.startswith(_DELETE)
+            _merge_field(original, _list_of(key, _DELETE) if deletes else key, value, meta, deletes)
     return original
 
 
-def _merge_field(
-    original: dict[str, Any], key: str, value: Any, field: FieldMeta, order: list[Any] | None
-) -> None:
-    current = original.get(key)
-    if isinstance(value, dict) and isinstance(current, dict) and "replace" not in field.strategies:
-        original[key] = _merge_object(current, value, field.child)
-    elif isinstance(value, list) and "merge" in field.strategies:
-        if not isinstance(current, list):
-            current = []
-        if value or order is not None:
-            original[key] = _merge_list(current, value, field, order)
-    else:
-        original[key] = _without_directives(value)
+def _list_of(key: str, directive: str) -> str:
+    """The field that a directive is for."""
+    prefix, slash, field = key.partition("/")
+    if prefix != directive or not slash:
+        name = "primitive" if directive == _DELETE else "setElementOrder"
+        raise StrategicPatchError(f"invalid patch format of {name} list")
+    return field
 
 
 def _retain_keys(original: dict[str, Any], patch: dict[str, Any]) -> None:
-    if _RETAIN not in patch:
-        return
     keep = patch[_RETAIN]
     problem = "invalid patch format of retainKeys"
     if not isinstance(keep, list):
         raise StrategicPatchError(problem)
     for key, value in patch.items():
-        directive = key in (_RETAIN, _PATCH) or key.startswith((_ORDER, _DELETE))
+        directive = key == _RETAIN or key.startswith((_ORDER, _DELETE))
         if value is not None and not directive and key not in keep:
             raise StrategicPatchError(problem)
     for key in [key for key in original if key not in keep]:
         del original[key]
 
 
-def _delete_values(original: dict[str, Any], key: str, values: Any) -> None:
-    _require_list(values, _DELETE)
+def _merge_field(
+    original: dict[str, Any], key: str, value: Any, meta: PatchNode, deletes: bool
+) -> None:
+    """`deletes`: the value is a list of what is to be taken out."""
     current = original.get(key)
-    if isinstance(current, list):
-        original[key] = [item for item in current if item not in values]
+    if value is None:
+        original.pop(key, None)
+    elif isinstance(value, dict) and isinstance(current, dict):
+        field = _field(meta, key)
+        replaces = "replace" in field.strategies
+        original[key] = value if replaces else _merge_object(current, value, field.child)
+    elif isinstance(value, list) and isinstance(current, list):
+        original[key] = _merge_lists(current, value, _list_field(meta, key), deletes)
+    elif not deletes:
+        if isinstance(value, dict) and _PATCH in value:
+            original.pop(key, None)
+        else:
+            original[key] = _without_directives(value)
 
 
-def _require_list(value: Any, directive: str) -> None:
-    if not isinstance(value, list):
-        name = "primitive" if directive == _DELETE else "setElementOrder"
-        raise StrategicPatchError(f"invalid patch format of {name} list")
+def _field(meta: PatchNode, key: str) -> FieldMeta:
+    problem = meta.problem_with(key)
+    if problem:
+        raise StrategicPatchError(problem)
+    return meta.field(key)
 
 
-def _merge_list(
-    original: list[Any], patch: list[Any], field: FieldMeta, order: list[Any] | None
+def _list_field(meta: PatchNode, key: str) -> FieldMeta:
+    field = _field(meta, key)
+    if not field.is_list:
+        raise StrategicPatchError("expected slice or array type, but got: struct")
+    return field
+
+
+def _merge_lists(
+    original: list[Any], patch: list[Any], field: FieldMeta, deletes: bool = False
 ) -> list[Any]:
-    items = [*original, *patch]
-    objects = sum(isinstance(item, dict) for item in items)
-    if any(isinstance(item, list) for item in items):
-        raise StrategicPatchError(LISTS_OF_LISTS)
-    if objects not in (0, len(items)):
-        shown = plain([original, patch])
-        raise StrategicPatchError(f"list element types are not identical: {shown}")
-    if not objects:
-        merged = list(dict.fromkeys(items))
-        return _ordered(merged, original, patch if order is None else order, lambda item: item)
+    if not deletes and "merge" not in field.strategies:
+        return patch
+    if not original and not patch:
+        return original
+    if element_type(original, patch) is not dict:
+        return _merge_values(original, patch, field, deletes)
+    merged, kept, changes = _merge_items(original, patch, field)
+    return ordered(merged, kept, changes, field.merge_key)
+
+
+def _merge_items(
+    original: list[Any], patch: list[Any], field: FieldMeta
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """(The list, new items last; what of it was there before; the patch without directives)."""
     key = field.merge_key
     if not key:
-        raise StrategicPatchError("cannot merge lists without merge key for type struct")
-    original, changes = _list_directives(original, patch, key)
-    merged = list(original)
+        raise StrategicPatchError("cannot merge lists without merge key for struct")
+    kept, changes = _list_directives(original, patch, key)
+    merged = list(kept)
     for change in changes:
-        value = _key_of(change, key)
+        wanted = same_as(keyed_items([change], key)[0])
         for index, item in enumerate(merged):
-            if isinstance(item, dict) and item.get(key) == value:
+            if key in item and same_as(item[key]) == wanted:
                 merged[index] = _merge_object(item, change, field.child)
                 break
         else:
-            merged.append(_without_directives(change))
-    if order is not None:
-        _check_order(changes, order, key)
-    return _ordered(
-        merged, original, changes if order is None else order, lambda item: _key_of(item, key)
-    )
+            merged.append(change)
+    require_keys(merged, key)
+    return merged, kept, changes
+
+
+def _merge_values(
+    original: list[Any], patch: list[Any], field: FieldMeta, deletes: bool
+) -> list[Any]:
+    if deletes:
+        gone = {same_as(value) for value in patch}
+        return [value for value in original if same_as(value) not in gone]
+    if field.merge_key:
+        raise bad_type(dict, [*original, *patch][0])
+    merged = list({same_as(value): value for value in reversed([*original, *patch])}.values())
+    return ordered(merged[::-1], original, patch, "")
 
 
 def _list_directives(
@@ -151,77 +176,114 @@ def _list_directives(
     changes: list[dict[str, Any]] = []
     replace = False
     for item in patch:
-        directive = item.get(_PATCH)
-        if _PATCH not in item or (directive == "merge" and key in item):
+        if _PATCH not in item:
             changes.append(item)
-        elif directive == "delete":
-            value = _key_of(item, key)
-            original = [kept for kept in original if kept.get(key) != value]
-        elif directive == "replace":
-            replace = True
-        elif directive == "merge":
-            raise StrategicPatchError("merging lists cannot yet be specified in the patch")
-        else:
-            raise _unknown_directive(directive, item)
-    return ([] if replace else original), changes
+            continue
+        match item[_PATCH]:
+            case "delete":
+                value = same_as(keyed_items([item], key)[0])
+                original = [old for old in original if key not in old or same_as(old[key]) != value]
+            case "replace":
+                replace = True
+            case "merge":
+                raise StrategicPatchError("merging lists cannot yet be specified in the patch")
+            case directive:
+                raise unknown_directive(directive, item)
+    return (changes, []) if replace else (original, changes)
 
 
-def _key_of(item: Any, key: str) -> Any:
-    if not isinstance(item, dict) or isinstance(item.get(key, []), (dict, list)):
-        raise StrategicPatchError(f"map: {plain(item)} does not contain declared merge key: {key}")
-    return item[key]
+def _order_field(
+    original: dict[str, Any], patch: dict[str, Any], meta: PatchNode, directive: str, order: Any
+) -> str:
+    """Merge the list that an order is given for, and put it into that order. Returns its name."""
+    if not isinstance(order, list):
+        raise bad_type(list, order)
+    name = _list_of(directive, _ORDER)
+    for holder in (original, patch):
+        if name in holder and not isinstance(holder[name], list):
+            raise bad_type(list, holder[name])
+    field = _list_field(meta, name)
+    current: list[Any] = original.get(name, [])
+    changes: list[Any] = patch.get(name, [])
+    key = field.merge_key
+    if order and changes:
+        _check_order(changes, order, key)
+    if name not in original and name not in patch:
+        return name
+    if name not in patch:
+        merged = current
+    elif name not in original:
+        merged = _without_directives(changes, nulls=True)
+    else:
+        merged = _merge_lists(current, changes, field)
+    if key:
+        require_keys(merged, key)
+        for index, item in enumerate(order if merged else ()):
+            if not isinstance(item, dict):
+                raise StrategicPatchError(f"value for key {index} is not a map")
+    element_type(current, changes)
+    before = _stored_places(current, changes, field) if name in original else []
+    original[name] = ordered(merged, before, order, key)
+    return name
 
 
-def _check_order(changes: list[dict[str, Any]], order: list[Any], key: str) -> None:
+def _stored_places(current: list[Any], changes: list[Any], field: FieldMeta) -> list[Any]:
+    """The order that items have in the document, as far as it goes.
+
+    Where items were deleted, upstream puts the new ones into their places before it looks: so
+    these come after what is left, although the patch does not know of that.
+    """
+    key = field.merge_key
+    if not key or "merge" not in field.strategies:
+        return current
+    directives = [item.get(_PATCH) for item in changes]
+    if "delete" not in directives or "replace" in directives:
+        return current
+    kept, added = _list_directives(current, changes, key)
+    known = {same_as(item[key]) for item in kept}
+    return [*kept, *(item for item in added if same_as(item[key]) not in known)][: len(current)]
+
+
+def _check_order(changes: list[Any], order: list[Any], key: str) -> None:
     """The items of the patch must come in the order that the directive asks for."""
-    wanted = iter([_key_of(item, key) for item in order])
-    if order and not all(_key_of(change, key) in wanted for change in changes):
+    if key:
+        for item in changes:
+            if not isinstance(item, dict):
+                raise bad_type(dict, item)
+        changed = [item for item in changes if item.get(_PATCH) != "delete"]
+    else:
+        changed = changes
+    at = place = 0
+    while at < len(changed) and place < len(order):
+        item = changed[at]
+        if isinstance(item, dict) and _PATCH in item:
+            at += 1
+            continue
+        given, wanted = keyed_items([item, order[place]], key)
+        at += same_as(given) == same_as(wanted)
+        place += 1
+    if at < len(changed) and place >= len(order):
         raise StrategicPatchError(
-            f"The order in patch list:\n{plain(changes)}\n doesn't match $setElementOrder list:\n"
-            f"{plain(order)}\n"
+            f"the order in patch list:\n{plain(changes)}\n doesn't match $setElementOrder list:\n"
+            f"{plain(order)}"
         )
 
 
-def _ordered(
-    merged: list[Any], original: list[Any], order: list[Any], identity: Callable[[Any], Any]
-) -> list[Any]:
-    """Interleave the items that `order` names with the others, which keep the original's order."""
-    wanted = {identity(item): place for place, item in reversed(list(enumerate(order)))}
-    before = {identity(item): place for place, item in reversed(list(enumerate(original)))}
-    named = sorted((i for i in merged if identity(i) in wanted), key=lambda i: wanted[identity(i)])
-    others = [item for item in merged if identity(item) not in wanted]
-    out: list[Any] = []
-    at = 0
-    for item in others:
-        place = before.get(identity(item))
-        while at < len(named):
-            rival = before.get(identity(named[at]))
-            if place is not None and rival is not None and place < rival:
-                break
-            out.append(named[at])
-            at += 1
-        out.append(item)
-    return out + named[at:]
+def _without_directives(value: Any, *, nulls: bool = False) -> Any:
+    """A value that is new to the document: what it would tell of an old one has no object.
 
-
-def _without_directives(value: Any) -> Any:
-    """A value that is new to the document: nothing to merge with, so directives have no object."""
+    `nulls`: fields that are null stay.
+    """
     if isinstance(value, dict):
         return {
-            key: _without_directives(item)
+            key: _without_directives(item, nulls=nulls)
             for key, item in value.items()
-            if item is not None
-            and key not in (_PATCH, _RETAIN)
-            and not key.startswith((_ORDER, _DELETE))
+            if (nulls or item is not None) and not (isinstance(item, dict) and _PATCH in item)
         }
     if isinstance(value, list):
         return [
-            _without_directives(item)
+            _without_directives(item, nulls=nulls)
             for item in value
-            if not (isinstance(item, dict) and item.get(_PATCH) in ("delete", "replace"))
+            if not (isinstance(item, dict) and _PATCH in item)
         ]
     return value
-
-
-def _unknown_directive(directive: Any, where: dict[str, Any]) -> StrategicPatchError:
-    return StrategicPatchError(f"unknown patch type: {plain(directive)} in map: {plain(where)}")

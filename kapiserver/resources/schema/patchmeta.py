@@ -72,6 +72,16 @@ class PatchNode:
             meta = self._metas[name] = self._meta(found)
         return meta
 
+    def problem_with(self, name: str) -> str:
+        """Why upstream cannot tell how a field merges; empty, if it can."""
+        node = self._node
+        if node is None or (node.form is Form.STRUCT and name in node.fields):
+            return ""
+        if node.form is Form.MAP:
+            return "merging an object in json but data type is not struct, instead is: map"
+        struct = node.go_type.rpartition(".")[2]
+        return f'unable to find api field in struct {struct} for the json field "{name}"'
+
     def _meta(self, node: Node | None) -> FieldMeta:
         if node is None:
             return self._unknown()

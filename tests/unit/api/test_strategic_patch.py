@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kapiserver.api.patches import strategic
-from kapiserver.api.patches.strategic import StrategicPatchError
+from kapiserver.api.patches.patch_values import StrategicPatchError
 from kapiserver.resources.schema import PatchNode, SchemaSet
 
 
@@ -134,12 +134,55 @@ GOLDEN: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     (
         "directives in what is new leave no trace",
         {},
-        {
-            "containers": [
-                {"name": "a", "ports": [{"$patch": "replace"}], "$setElementOrder/ports": []}
-            ]
-        },
+        {"containers": [{"name": "a", "ports": [{"$patch": "replace"}], "image": None}]},
         {"containers": [{"name": "a", "ports": []}]},
+    ),
+    (
+        "directives on objects that are not there",
+        {},
+        {"securityContext": {"$patch": "replace", "runAsUser": 1}},
+        {},
+    ),
+    (
+        "but they stay in items that are new in a list",
+        {"containers": containers("a")},
+        {"containers": [{"name": "b", "ports": [{"$patch": "replace"}]}]},
+        {"containers": [{"name": "b", "ports": [{"$patch": "replace"}]}, *containers("a")]},
+    ),
+    (
+        "and in lists that are replaced",
+        {"tolerations": [{"key": "a"}]},
+        {"tolerations": [{"$patch": "replace"}, {"key": "b"}]},
+        {"tolerations": [{"$patch": "replace"}, {"key": "b"}]},
+    ),
+    (
+        "a new list is not looked at: an item needs no key, and may come twice",
+        {},
+        {"containers": [{"image": "x"}, {"name": "a"}, {"name": "a"}]},
+        {"containers": [{"image": "x"}, {"name": "a"}, {"name": "a"}]},
+    ),
+    (
+        "a new item takes the place of a deleted one, so it comes last",
+        {"containers": containers("a", "server")},
+        {
+            "$setElementOrder/containers": [{"name": "z"}],
+            "containers": [*containers("z"), {"$patch": "delete", "name": "a"}],
+        },
+        {"containers": containers("server", "z")},
+    ),
+    (
+        "an order that names nothing: new items go before what they meet",
+        {"tolerations": []},
+        {"$setElementOrder/containers": [], "containers": [{"name": "a"}, {"name": "b"}]},
+        {"tolerations": [], "containers": [{"name": "b"}, {"name": "a"}]},
+    ),
+    ("a list of values that is null goes", {"a": [1]}, {"$deleteFromPrimitiveList/a": None}, {}),
+    ("values of nothing", {}, {"$deleteFromPrimitiveList/a": ["x"]}, {}),
+    (
+        "values to delete that are no list",
+        {"containers": []},
+        {"$deleteFromPrimitiveList/containers": "x"},
+        {"containers": []},
     ),
 ]
 
@@ -193,7 +236,29 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"$patch": "explode"}, "unknown patch type: explode in map: map[$patch:explode]"),
     ({"$retainKeys": "type", "type": "x"}, "invalid patch format of retainKeys"),
     ({"$retainKeys": ["a"], "hostPID": True}, "invalid patch format of retainKeys"),
-    ({"$setElementOrder/containers": "a"}, "invalid patch format of setElementOrder list"),
+    ({"$setElementOrder/containers": "a"}, "expected a []interface {}, but received a string"),
+    ({"$setElementOrder": ["a"]}, "invalid patch format of setElementOrder list"),
+    ({"$deleteFromPrimitiveListX/a": ["a"]}, "invalid patch format of primitive list"),
+    (
+        {"$setElementOrder/nope": []},
+        'unable to find api field in struct PodSpec for the json field "nope"',
+    ),
+    ({"$setElementOrder/hostname": []}, "expected slice or array type, but got: struct"),
+    (
+        {
+            "$setElementOrder/containers": [{"name": "b"}, {"name": "a"}],
+            "containers": [{"name": "a"}, {"name": "b"}],
+        },
+        "the order in patch list:\n[map[name:a] map[name:b]]\n doesn't match $setElementOrder "
+        "list:\n[map[name:b] map[name:a]]",
+    ),
+    ({"$patch": "merge"}, "unknown patch type: merge in map: map[$patch:merge]"),
+    ({"$patch": 1}, "unknown patch type: %!s(int64=1) in map: map[$patch:1]"),
+    (
+        {"containers": [{"name": "a", "$patch": "merge"}]},
+        "merging lists cannot yet be specified in the patch",
+    ),
+    ({"containers": [[]]}, "list element types are not identical: [[map[image:a:1 name:a]] [[]]]"),
     (
         {"containers": [{"name": "a"}, "b"]},
         "list element types are not identical: [[map[image:a:1 name:a]] [map[name:a] b]]",
@@ -206,6 +271,25 @@ def test_malformed_patches(pod: PatchNode, patch: dict[str, Any], message: str) 
     with pytest.raises(StrategicPatchError) as caught:
         run(pod, spec(containers=containers("a")), {"spec": patch})
     assert str(caught.value) == message
+
+
+def test_objects_in_maps_cannot_be_merged_strategically(schemas: SchemaSet) -> None:
+    """As upstream: there is no struct to ask how their fields merge."""
+    revision = schemas.patch_meta("io.k8s.api.apps.v1.ControllerRevision")
+    data = {"data": {"spec": {"a": 1}}}
+    assert run(revision, data, {"data": {"x": {"b": 1}}})["data"]["x"] == {"b": 1}
+    with pytest.raises(StrategicPatchError) as caught:
+        run(revision, data, {"data": {"spec": {"a": 2}}})
+    assert str(caught.value) == (
+        'unable to find api field in struct RawExtension for the json field "spec"'
+    )
+    slices = schemas.patch_meta("io.k8s.api.certificates.v1.CertificateSigningRequest")
+    extra = {"spec": {"extra": {"a": ["1"]}}}
+    with pytest.raises(StrategicPatchError) as caught:
+        run(slices, extra, {"spec": {"extra": {"a": ["2"]}}})
+    assert str(caught.value) == (
+        "merging an object in json but data type is not struct, instead is: map"
+    )
 
 
 NAMES = st.lists(st.sampled_from("abcdef"), unique=True, max_size=6)

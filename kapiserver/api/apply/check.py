@@ -91,9 +91,8 @@ class _Check:
                 continue
             element = kind.element_of(value)
             if element is None:
-                text = f"element {index}: {_no_identity(kind, value)}"
-                yield _finding(path, text)
-                continue
+                yield _finding(path, f"element {index}: {_no_identity(kind, value)}")
+                return  # the items after it are not looked at
             if element in seen:
                 yield _finding(path, f"duplicate entries for key {shown((element,))}")
             seen.add(element)

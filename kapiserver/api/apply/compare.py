@@ -12,7 +12,7 @@ from kapiserver.api.apply.elements import SELF
 from kapiserver.api.apply.extract import added
 from kapiserver.api.apply.never import ownable
 from kapiserver.api.apply.sets import EMPTY, MEMBER, FieldSet, union, without_trees
-from kapiserver.api.apply.types import LEAF, ListType, MapType, Type
+from kapiserver.api.apply.types import LEAF, ListType, MapType, Type, holds_free_form
 from kapiserver.api.apply.zero import MISSING
 
 
@@ -46,7 +46,7 @@ _LEAF_CHANGED = Comparison(modified=MEMBER)
 
 def compare(kind: Type, old: Any, new: Any) -> Comparison:
     """Old and new are objects; either may be empty."""
-    if old == new:
+    if _same(kind, old, new):
         return SAME
     parts = _differ(kind, old, new)
     return SAME if parts is None else Comparison(*(part or EMPTY for part in parts))
@@ -57,9 +57,27 @@ _Parts = tuple[FieldSet | None, FieldSet | None, FieldSet | None]
 _MODIFIED: _Parts = (None, MEMBER, None)
 
 
+def _same(kind: Type, left: Any, right: Any) -> bool:
+    """Equal as JSON is: 1 is 1.0, but not true."""
+    if left != right:
+        return False
+    if left.__class__ is right.__class__:
+        return not holds_free_form(kind) or _same_free_form(left, right)
+    return left.__class__ is not bool and right.__class__ is not bool
+
+
+def _same_free_form(left: Any, right: Any) -> bool:
+    """Whether values that Python calls equal are; only free-form data may hide the difference."""
+    if isinstance(left, dict):
+        return all(_same_free_form(value, right[name]) for name, value in left.items())
+    if isinstance(left, list):
+        return all(map(_same_free_form, left, right))
+    return isinstance(left, bool) is isinstance(right, bool)
+
+
 def _differ(kind: Type, old: Any, new: Any) -> _Parts | None:
     """The differences at a place that both have; None if it counts as the same."""
-    if old == new and old.__class__ is new.__class__:
+    if _same(kind, old, new):
         return None
     if kind is LEAF or not (old or new):
         return _MODIFIED
@@ -93,16 +111,13 @@ def _maps(kind: MapType, old: dict[str, Any] | None, new: dict[str, Any] | None)
     fields = kind.fields
     for name, left in before.items():
         right = after.get(name, MISSING)
+        element, below = kind.step(name)
         if right is MISSING:
             field = fields.get(name)
             if field is None or field.zero is MISSING or new is None:
-                element, below = kind.step(name)
                 removed[element] = added(below, left)
                 continue
             right = field.zero
-        elif left == right and left.__class__ is right.__class__:
-            continue
-        element, below = kind.step(name)
         _put(_differ(below, left, right), element, removed, modified, gained)
     for name, right in after.items():
         if name in before:

@@ -49,7 +49,9 @@ def _of_map(kind: MapType, value: dict[str, Any], strict: bool) -> FieldSet:
             out[field.element] = MEMBER
         elif below.__class__ is dict:
             if below and below_type.__class__ is MapType:
-                out[field.element] = _of_map(below_type, below, strict)
+                inner = _of_map(below_type, below, strict)
+                if inner:  # else it holds nothing but lists that say nothing
+                    out[field.element] = inner
             else:
                 out[field.element] = MEMBER
         elif below.__class__ is list and below_type.__class__ is ListType:

@@ -9,6 +9,7 @@ Types of definitions refer to each other in circles, so they are filled in after
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from kapiserver.api.apply.elements import of_field, of_key, of_value
@@ -41,9 +42,10 @@ class Field:
 class MapType:
     """An object. `values`: the type of what has no `Field`; None where there is no such thing."""
 
-    __slots__ = ("fields", "nulls", "values")
+    __slots__ = ("fields", "free", "nulls", "values")
 
     def __init__(self) -> None:
+        self.free: bool | None = None  # see holds_free_form
         self.fields: dict[str, Field] = {}
         self.values: Type | None = None
         self.nulls: tuple[tuple[str, str], ...] = ()  # fields written as null if they are absent
@@ -59,9 +61,10 @@ class MapType:
 class ListType:
     """A list whose items have an identity: their value, or some of their fields (`keys`)."""
 
-    __slots__ = ("item", "keys")
+    __slots__ = ("free", "item", "keys")
 
     def __init__(self, keys: tuple[tuple[str, Any], ...]) -> None:
+        self.free: bool | None = None  # see holds_free_form
         self.keys = keys  # (name, default or MISSING), by name
         self.item: Type = LEAF
 
@@ -84,6 +87,32 @@ Type = Leaf | MapType | ListType
 LEAF = Leaf()
 DEDUCED = MapType()
 DEDUCED.values = DEDUCED
+
+
+
+def holds_free_form(kind: Type) -> bool:
+    """Whether there is a place for free-form data in or below a type; found out once."""
+    if isinstance(kind, Leaf):
+        return False
+    if kind.free is None:
+        seen: set[int] = set()
+        kind.free = any(found is DEDUCED for found in _reachable(kind, seen))
+    return kind.free
+
+
+def _reachable(kind: Type, seen: set[int]) -> Iterator[Type]:
+    if isinstance(kind, Leaf) or id(kind) in seen:
+        return
+    seen.add(id(kind))
+    yield kind
+    if isinstance(kind, ListType):
+        yield from _reachable(kind.item, seen)
+        return
+    for field in kind.fields.values():
+        yield from _reachable(field.type, seen)
+    if kind.values is not None:
+        yield from _reachable(kind.values, seen)
+
 
 _FREE = (Form.ANY, Form.OBJECT, Form.SCHEMA_OR_ARRAY, Form.SCHEMA_OR_BOOL, Form.SCHEMA_OR_STRINGS)
 

@@ -62,7 +62,7 @@ def update(
     comparison = compare(versions.type_of(version), live, new).ownable()
     if comparison.same:
         return managers, EMPTY
-    out = _reconciled(versions, live, version, managers)
+    out = _reconciled(versions, managers)
     out = _settle(versions, live, new, version, out, None, comparison, force=True)
     gained = without_trees(comparison.changed(), versions.ignored(version))
     return out, gained
@@ -80,7 +80,7 @@ def apply(
 ) -> Applied:
     """The merged object and the table. Raises Conflicted. Times are the caller's."""
     kind = versions.type_of(version)
-    table = _reconciled(versions, live, version, managers)
+    table = _reconciled(versions, managers)
     merged = merge(kind, live, config)
     last = table.get(who)
     fields = field_set(kind, config, strict=True)
@@ -94,20 +94,15 @@ def apply(
     return Applied(merged, {m: owner for m, owner in table.items() if owner.fields})
 
 
-def _reconciled(versions: Versions, live: Object, version: str, managers: Managers) -> Managers:
+def _reconciled(versions: Versions, managers: Managers) -> Managers:
     """Every set as today's schema has it; managers of unknown versions are left out."""
     out: Managers = {}
-    seen: dict[str, tuple[Type, Object]] = {}
     for manager, owner in managers.items():
-        known = seen.get(owner.api_version)
-        if known is None:
-            try:
-                kind = versions.type_of(owner.api_version)
-                known = kind, versions.convert(live, version, owner.api_version)
-            except UnknownVersion:
-                continue
-            seen[owner.api_version] = known
-        fields = reconcile(known[0], owner.fields, known[1])
+        try:
+            kind = versions.type_of(owner.api_version)
+        except UnknownVersion:
+            continue
+        fields = reconcile(kind, owner.fields)
         out[manager] = owner if fields is owner.fields else owner._replace(fields=fields)
     return out
 

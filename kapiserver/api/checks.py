@@ -13,17 +13,6 @@ from kapiserver.api.metadata import check_metadata, check_update, finalizer_warn
 from kapiserver.errors import Cause, Invalid
 from kapiserver.resources.definition import Object, WriteContext
 
-# Upstream checks the metadata of these groups as it checks those of custom resources.
-_ANY_FINALIZERS = frozenset(
-    (
-        "admissionregistration.k8s.io",
-        "apiextensions.k8s.io",
-        "apiregistration.k8s.io",
-        "coordination.k8s.io",
-        "policy",
-    )
-)
-
 
 def check_create(call: Call, obj: Object, write: WriteContext) -> None:
     validate = call.scope.strategy.validate_create
@@ -47,7 +36,7 @@ def _common(call: Call, obj: Object) -> list[Cause]:
         obj["metadata"],
         namespaced=scope.definition.namespaced,
         name_rule=scope.name_rule,
-        own_finalizers=not (scope.is_custom or scope.group in _ANY_FINALIZERS),
+        own_finalizers=not (scope.is_custom or scope.definition.any_finalizers),
     )
     return causes if scope.strategy.complete_rules else causes + scope.missing_fields(obj)
 

@@ -100,7 +100,7 @@ async def create_object(
             attributes.depends_on = None  # the namespace has changed: ask once more
         except KeyExists as error:
             if attempts == 0:
-                raise _exists(call, error.existing, generating) from error
+                raise _exists(call, error.existing, generated=bool(prefix)) from error
         if companion is not None:
             obj = orjson.loads(draft)
             attributes.obj = obj
@@ -140,11 +140,12 @@ def _contended() -> ServiceUnavailable:
     )
 
 
-def _exists(call: Call, existing: StoredObject, generating: bool) -> AlreadyExists:
+def _exists(call: Call, existing: StoredObject, *, generated: bool) -> AlreadyExists:
+    """`generated`: the object has a prefix for names; also if its own came from the client."""
     error = AlreadyExists.of(call.scope.group, call.scope.resource, existing.name)
-    if generating:
+    if generated:
         error.message += ", the server was not able to generate a unique name for the object"
         error.retry_after = 1
-    elif "deletionTimestamp" in existing.decoded()["metadata"]:
+    if "deletionTimestamp" in existing.decoded()["metadata"]:
         error.message = f"object is being deleted: {error.message}"
     return error

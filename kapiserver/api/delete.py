@@ -69,16 +69,16 @@ async def delete_object(
         if current is None:
             raise call.not_found(name)
         old = current.decoded()
-        check_preconditions(options, old["metadata"], scope.group, scope.kind)
-        attributes = call.admission_attributes(DELETE, name, dry_run=options.dry_run, old=old)
-        await call.services.admission.mutate(attributes)
-        await call.services.admission.validate(attributes)
+        check_preconditions(options, old["metadata"], scope.definition)
         grace = scope.strategy.graceful_deletion_seconds
         propagation = scope.definition.default_propagation
         terminating = scope.strategy.terminating_phase
         planned = plan(current.decoded(), options, grace, propagation, terminating)
         if planned.step is Step.PENDING:
             return current, False
+        attributes = call.admission_attributes(DELETE, name, dry_run=options.dry_run, old=old)
+        await call.services.admission.mutate(attributes)
+        await call.services.admission.validate(attributes)
         if options.dry_run:
             preview = scope.objects.preview(call.namespace, name, planned.obj, current.revision)
             return preview, planned.step is Step.REMOVE

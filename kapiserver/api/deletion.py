@@ -8,7 +8,6 @@ or leave it as it is because it is on its way already.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,7 +16,7 @@ from typing import Any
 from kapiserver.api.metadata import FOREGROUND, ORPHAN, timestamp
 from kapiserver.api.options import DeleteOptions
 from kapiserver.errors import Conflict
-from kapiserver.resources.definition import Object
+from kapiserver.resources.definition import Grace, Object, ResourceDefinition
 
 _POLICY_FINALIZERS = (ORPHAN, FOREGROUND)
 
@@ -37,14 +36,16 @@ class Plan:
     marked: bool = False
 
 
-Grace = Callable[[Object], int | None] | None
-
-
 def check_preconditions(
-    options: DeleteOptions, metadata: dict[str, Any], group: str, kind: str
+    options: DeleteOptions,
+    metadata: dict[str, Any],
+    definition: ResourceDefinition,
 ) -> None:
     """Raises Conflict. Upstream names the kind where other conflicts name the resource."""
-    name = metadata["name"]
+    if definition.strategy.terminating_phase:
+        _check_terminating(options, metadata, definition)
+        return
+    name, group, kind = metadata["name"], definition.group, definition.kind
     if options.uid is not None and options.uid != metadata.get("uid"):
         raise Conflict.of(
             group,
@@ -64,21 +65,39 @@ def check_preconditions(
         )
 
 
+def _check_terminating(
+    options: DeleteOptions, metadata: dict[str, Any], definition: ResourceDefinition
+) -> None:
+    """What is taken apart by a controller has words of its own for the same."""
+    for label, given, field in (
+        ("UID", options.uid, "uid"),
+        ("ResourceVersion", options.resource_version, "resourceVersion"),
+    ):
+        known = metadata.get(field, "")
+        if given is not None and given != known:
+            why = (
+                f"Precondition failed: {label} in precondition: {given}, "
+                f"{label} in object meta: {known}"
+            )
+            raise Conflict.of(definition.group, definition.plural, metadata["name"], why)
+
+
 def plan(
     obj: Object,
     options: DeleteOptions,
-    grace: Grace,
+    grace: Grace | None,
     default_propagation: str = "Background",
     terminating: str = "",
 ) -> Plan:
     """`obj` is a decoded copy, changed in place. `terminating`: see `Strategy`."""
     metadata = obj["metadata"]
-    if terminating and _spec_finalizers(obj):
-        if "deletionTimestamp" in metadata:
-            return Plan(Step.PENDING, obj)
+    if terminating and "deletionTimestamp" not in metadata:
         metadata["deletionTimestamp"] = timestamp()
         obj.setdefault("status", {})["phase"] = terminating
+        _choose_finalizers(metadata, options)
         return Plan(Step.STORE, obj)
+    if terminating and _spec_finalizers(obj):
+        return Plan(Step.PENDING, obj)
     if options.grace_period_seconds is not None and options.grace_period_seconds < 0:
         options = replace(options, grace_period_seconds=1)
     graceful = grace is not None and _with_grace(obj, options, grace)
@@ -96,9 +115,7 @@ def plan(
     return Plan(Step.REMOVE, obj, marked=graceful)
 
 
-def _with_grace(
-    obj: Object, options: DeleteOptions, grace: Callable[[Object], int | None]
-) -> bool | None:
+def _with_grace(obj: Object, options: DeleteOptions, grace: Grace) -> bool | None:
     """True: the object is marked to go after its grace period. None: it is marked already."""
     metadata = obj["metadata"]
     wanted = options.grace_period_seconds
@@ -112,10 +129,7 @@ def _with_grace(
         metadata["deletionTimestamp"] = timestamp(due - current + wanted)
         metadata["deletionGracePeriodSeconds"] = wanted
         return True
-    usual = grace(obj)
-    if usual is None:
-        return False
-    seconds = usual if wanted is None or usual == 0 else wanted
+    seconds = grace(obj, wanted)
     metadata["deletionTimestamp"] = timestamp(datetime.now(UTC).timestamp() + seconds)
     metadata["deletionGracePeriodSeconds"] = seconds
     _next_generation(metadata)
@@ -160,6 +174,21 @@ def finalizers_for(
         return [f for f in current if f == wanted or f not in _POLICY_FINALIZERS]
     kept = [f for f in current if f not in _POLICY_FINALIZERS]
     return [*kept, wanted] if wanted else kept
+
+
+def _choose_finalizers(metadata: dict[str, Any], options: DeleteOptions) -> None:
+    """The policy of what a controller takes apart; here, not to orphan is to wait."""
+    if options.orphan_dependents is not None:
+        wanted = {ORPHAN: options.orphan_dependents, FOREGROUND: not options.orphan_dependents}
+    elif (policy := options.propagation_policy) is not None:
+        wanted = {ORPHAN: policy == "Orphan", FOREGROUND: policy == "Foreground"}
+    else:
+        return
+    kept = [f for f in metadata.get("finalizers") or () if wanted.get(f, True)]
+    kept += [finalizer for finalizer, is_wanted in wanted.items() if is_wanted]
+    metadata["finalizers"] = list(dict.fromkeys(kept))
+    if not kept:
+        del metadata["finalizers"]
 
 
 def _spec_finalizers(obj: Object) -> bool:

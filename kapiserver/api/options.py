@@ -86,7 +86,6 @@ def write_options(query: Query, kind: str) -> WriteOptions:
 
 
 def _dry_run(values: list[str], causes: list[Cause]) -> bool:
-    values = [value for value in values if value]
     if any(value != "All" for value in values):
         causes.append(not_supported("dryRun", values, ("All",)))
     return bool(values)
@@ -118,13 +117,14 @@ def delete_options(query: Query, body: dict[str, Any] | None) -> DeleteOptions:
             propagation_policy=first(query, "propagationPolicy") or None,
             dry_run=_dry_run(query.get("dryRun", []), causes),
         )
+    dry, causes = causes, []
     policy = options.propagation_policy
     if options.orphan_dependents is not None and policy is not None:
         detail = "orphanDependents and deletionPropagation cannot be both set"
         causes.append(invalid("propagationPolicy", policy, detail))
     if policy is not None and policy not in _PROPAGATIONS:
         causes.append(not_supported("propagationPolicy", policy, (*_PROPAGATIONS, "nil")))
-    _refuse("DeleteOptions", causes)
+    _refuse("DeleteOptions", causes + dry)
     return options
 
 

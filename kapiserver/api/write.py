@@ -68,22 +68,10 @@ async def stored_if_small_enough(
     return await store(obj)
 
 
-# Where upstream keeps what is not under its own name; messages tell.
-_UPSTREAM_FOLDERS = {
-    "endpoints": "services/endpoints",
-    "ingresses.networking.k8s.io": "ingress",
-    "nodes": "minions",
-    "replicationcontrollers": "controllers",
-    "services": "services/specs",
-}
-_FOLDERS_OF_GROUPS = frozenset(("apiextensions.k8s.io", "apiregistration.k8s.io"))
-
-
 def _upstream_key(call: Call, name: str) -> str:
     scope = call.scope
-    folder = _UPSTREAM_FOLDERS.get(scope.definition.resource, scope.resource)
-    if scope.is_custom or scope.group in _FOLDERS_OF_GROUPS:
-        folder = f"{scope.group}/{scope.resource}"
+    own = f"{scope.group}/{scope.resource}" if scope.is_custom else scope.resource
+    folder = scope.definition.upstream_folder or own
     return "/".join(part for part in ("/registry", folder, call.namespace, name) if part)
 
 
@@ -189,7 +177,6 @@ class Update:
         given, known = metadata.get("uid", ""), old["metadata"].get("uid", "")
         if self.replaces and given and given != known:
             raise wrong_uid(call, self.name, given, known)
-        self._check_revision(metadata.get("resourceVersion", ""), current)
         scope.to_storage(new)
         write = call.write_context(dry_run=self.options.dry_run, old=old)
         if strategy.defaults is not None:
@@ -204,6 +191,8 @@ class Update:
         entries = entries_of(new)
         await call.services.admission.mutate(attributes)
         check_admitted(call, new, entries)
+        metadata = meta.metadata_of(new)
+        self._check_revision(metadata.get("resourceVersion", ""), current)
         meta.begin_update(new, old)
         if strategy.prepare_for_update is not None:
             strategy.prepare_for_update(new, write)

@@ -1,9 +1,9 @@
 """Empties namespaces that are being deleted, then lets them go.
 
 In: namespaces with a deletionTimestamp. Out: all their content is deleted (by the ordinary delete,
-so finalizers and grace are honoured), and when nothing is left, the finalizer `kubernetes` is taken
-out of spec.finalizers, which removes the namespace. What stands in the way is told in its
-conditions. Runs on the leader; everything it needs to know is stored, so a new leader goes on
+so finalizers and grace are honoured; pods first), and when nothing is left, the finalizer
+`kubernetes` is taken out of spec.finalizers, which removes the namespace. What stands in the way is
+told in its conditions. Runs on the leader; everything it needs to know is stored, so a new leader goes on
 where the old one stopped.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import trio
 
@@ -23,6 +22,7 @@ from kapiserver.api.options import DeleteOptions, WriteOptions
 from kapiserver.api.scope import Scope, storage_resource
 from kapiserver.api.write import AbsentError, Build, Update
 from kapiserver.controllers.changes import Changes
+from kapiserver.controllers.namespace_conditions import Remains, merged
 from kapiserver.errors import ApiError, NotFound
 from kapiserver.request import UserInfo
 from kapiserver.resources.definition import Object
@@ -34,7 +34,11 @@ log = logging.getLogger(__name__)
 FINALIZER = "kubernetes"
 USER = UserInfo(
     "system:serviceaccount:kube-system:namespace-controller",
-    groups=("system:serviceaccounts", "system:authenticated"),
+    groups=(
+        "system:serviceaccounts",
+        "system:serviceaccounts:kube-system",
+        "system:authenticated",
+    ),
 )
 
 # How many namespaces are emptied at the same time.
@@ -42,8 +46,8 @@ CONCURRENCY = 5
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 5.0
 
-_CONTENT = "NamespaceContentRemaining"
-_FINALIZERS = "NamespaceFinalizersRemaining"
+# Nothing else is deleted while there are objects of this kind.
+FIRST = "pods"
 
 
 class NamespaceController:
@@ -92,29 +96,55 @@ class NamespaceController:
     async def _step(self, name: str) -> bool:
         """Delete what is there; True when the namespace has been let go."""
         await self._services.scopes.storage.barrier()
-        for scope, stored in list(self._content(name)):
-            await self._delete(scope, stored)
-        await self._services.scopes.storage.barrier()
-        left = list(self._content(name))
-        if left:
-            await self._tell(name, left)
+        remains = Remains()
+        scopes = list(self._scopes())
+        # what runs may need the rest of the namespace to come to a good end
+        first = [scope for scope in scopes if scope.definition.resource == FIRST]
+        for scope in first:
+            await self._empty(scope, name, remains)
+        if not remains:
+            for scope in scopes:
+                if scope not in first:
+                    await self._empty(scope, name, remains)
+        await self._tell(name, remains)
+        if remains:
             return False
         await self._write(name, "finalize", _without_finalizer)
         log.info("namespace %s is deleted", name)
         return True
 
-    def _content(self, namespace: str) -> Iterator[tuple[Scope, StoredObject]]:
-        """Everything in a namespace, each stored place once."""
+    def _scopes(self) -> Iterator[Scope]:
+        """What can be in a namespace, each stored place once."""
         seen: set[str] = set()
         scopes = self._services.scopes
         for definition in scopes.registry.definitions():
             place = storage_resource(definition)
-            if definition.virtual or not definition.namespaced or place in seen:
-                continue
-            seen.add(place)
-            scope = scopes.stored(definition.group, definition.plural)
-            for stored in scope.objects.select(Selection(namespace)):
-                yield scope, stored
+            if not definition.virtual and definition.namespaced and place not in seen:
+                seen.add(place)
+                yield scopes.stored(definition.group, definition.plural)
+
+    async def _empty(self, scope: Scope, namespace: str, remains: Remains) -> None:
+        """Delete all objects of one kind, and note those that are there afterwards."""
+        there = list(scope.objects.select(Selection(namespace)))
+        if not there:
+            return
+        try:
+            for stored in there:
+                await self._delete(scope, stored)
+        except ApiError as error:
+            remains.failures.append(error.message)
+        await self._services.scopes.storage.barrier()
+        left = [stored.decoded() for stored in scope.objects.select(Selection(namespace))]
+        if not left:
+            return
+        remains.resources[f"{scope.resource}.{scope.group}"] += len(left)
+        finalizers = Counter(f for obj in left for f in obj["metadata"].get("finalizers") or ())
+        remains.finalizers += finalizers
+        if not finalizers and not any(_has_time(obj["metadata"]) for obj in left):
+            kind = f"{scope.group}/{scope.definition.versions[0].name}, Resource={scope.resource}"
+            remains.failures.append(
+                f"unexpected items still remain in namespace: {namespace} for gvr: {kind}"
+            )
 
     async def _delete(self, scope: Scope, stored: StoredObject) -> None:
         services, namespace = self._services, stored.namespace
@@ -124,38 +154,12 @@ class NamespaceController:
         except NotFound:
             return  # somebody else was faster
 
-    async def _tell(self, name: str, left: list[tuple[Scope, StoredObject]]) -> None:
-        """Say in the status what is still there, and which finalizers hold it."""
-        resources = Counter(scope.definition.resource for scope, _ in left)
-        finalizers = Counter(
-            finalizer
-            for _, stored in left
-            for finalizer in stored.decoded()["metadata"].get("finalizers") or ()
-        )
-        content = ", ".join(
-            f"{r}. has {n} resource instances" for r, n in sorted(resources.items())
-        )
-        held = ", ".join(f"{f} in {n} resource instances" for f, n in sorted(finalizers.items()))
-        conditions = [
-            _condition(
-                _CONTENT,
-                "SomeResourcesRemain" if content else "ContentRemoved",
-                f"Some resources are remaining: {content}" if content else "All content removed",
-                bool(content),
-            ),
-            _condition(
-                _FINALIZERS,
-                "SomeFinalizersRemain" if held else "ContentHasNoFinalizers",
-                f"Some content in the namespace has finalizers remaining: {held}"
-                if held
-                else "All content-preserving finalizers finished",
-                bool(held),
-            ),
-        ]
+    async def _tell(self, name: str, remains: Remains) -> None:
+        conditions = remains.conditions()
 
         def note(namespace: Object) -> Object:
             status = namespace.setdefault("status", {})
-            status["conditions"] = _merged(status.get("conditions") or [], conditions)
+            status["conditions"] = merged(status.get("conditions") or [], conditions)
             return namespace
 
         await self._write(name, "status", note)
@@ -176,22 +180,7 @@ def _without_finalizer(namespace: Object) -> Object:
     return namespace
 
 
-def _condition(kind: str, reason: str, message: str, holds: bool) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "status": "True" if holds else "False",
-        "lastTransitionTime": timestamp(),
-        "reason": reason,
-        "message": message,
-    }
-
-
-def _merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """New conditions in place of old ones; one that says the same keeps its time."""
-    kept = {condition["type"]: condition for condition in old}
-    for condition in new:
-        before = kept.get(condition["type"])
-        if before is not None and before.get("status") == condition["status"]:
-            condition["lastTransitionTime"] = before.get("lastTransitionTime")
-        kept[condition["type"]] = condition
-    return list(kept.values())
+def _has_time(metadata: Object) -> bool:
+    """Whether it is given time to come to its end, and has not used it up."""
+    due: str = metadata.get("deletionTimestamp") or ""
+    return bool(metadata.get("deletionGracePeriodSeconds")) and due > timestamp()

@@ -41,7 +41,9 @@ from kapiserver.resources.validation.admission_policies import (
 from kapiserver.resources.validation.admission_rules import check_not_static, static_warnings
 from kapiserver.resources.validation.webhooks import check_webhooks, webhook_warnings
 
-ADMISSION = Group("admissionregistration.k8s.io", "io.k8s.api.admissionregistration")
+ADMISSION = Group(
+    "admissionregistration.k8s.io", "io.k8s.api.admissionregistration", any_finalizers=True
+)
 _CATEGORY = ("api-extensions",)
 _TIMEOUT_SECONDS = 10
 _SERVICE_PORT = 443

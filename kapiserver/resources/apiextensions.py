@@ -28,7 +28,9 @@ from kapiserver.resources.validation.crd_spec import (
 from kapiserver.resources.validation.crd_structural import all_schemas
 
 APIEXTENSIONS = Group(
-    "apiextensions.k8s.io", "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions"
+    "apiextensions.k8s.io",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
+    any_finalizers=True,
 )
 
 
@@ -122,6 +124,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     APIEXTENSIONS.resource(
         "CustomResourceDefinition",
         "customresourcedefinitions",
+        upstream_folder="apiextensions.k8s.io/customresourcedefinitions",
         hash_version="v1beta1",
         namespaced=False,
         short=("crd", "crds"),

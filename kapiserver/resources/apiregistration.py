@@ -18,7 +18,9 @@ from kapiserver.resources.strategies import (
 )
 from kapiserver.resources.validation.formats import Found, check_subdomain
 
-APIREGISTRATION = Group("apiregistration.k8s.io", "io.k8s.kube-aggregator.pkg.apis.apiregistration")
+APIREGISTRATION = Group(
+    "apiregistration.k8s.io", "io.k8s.kube-aggregator.pkg.apis.apiregistration", any_finalizers=True
+)
 
 _STATUSES = ("True", "False", "Unknown")
 _LOCAL_CONDITION = {
@@ -118,6 +120,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     APIREGISTRATION.resource(
         "APIService",
         "apiservices",
+        upstream_folder="apiregistration.k8s.io/apiservices",
         namespaced=False,
         categories=("api-extensions",),
         subresources=(STATUS,),

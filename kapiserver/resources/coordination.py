@@ -13,7 +13,7 @@ from kapiserver.resources.strategies import without_status
 from kapiserver.resources.validation.formats import NON_NEGATIVE, Found
 from kapiserver.resources.validation.labels import check_qualified
 
-COORDINATION = Group("coordination.k8s.io", "io.k8s.api.coordination")
+COORDINATION = Group("coordination.k8s.io", "io.k8s.api.coordination", any_finalizers=True)
 
 
 # Of elections that are coordinated between versions: a feature that is off.

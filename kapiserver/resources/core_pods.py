@@ -22,9 +22,13 @@ from kapiserver.resources.definition import (
 )
 from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.pod_defaults import (
+    default_grace,
     default_host_ports,
     default_pod_spec,
+    default_pod_status,
     default_requests,
+    drop_forgotten_annotations,
+    round_amounts,
 )
 from kapiserver.resources.pod_features import drop_disabled
 from kapiserver.resources.pod_prepare import (
@@ -33,7 +37,7 @@ from kapiserver.resources.pod_prepare import (
     prepare_status,
     resized,
 )
-from kapiserver.resources.pod_resources import qos_class
+from kapiserver.resources.pod_resources import default_pod_level, qos_class
 from kapiserver.resources.pod_table import COLUMNS, row_conditions
 from kapiserver.resources.printing import dig, items, text
 from kapiserver.resources.strategies import (
@@ -57,16 +61,23 @@ _TERMINAL = ("Succeeded", "Failed")
 
 def _defaults(pod: Object, context: WriteContext) -> None:
     spec = pod.setdefault("spec", {})
+    drop_forgotten_annotations(pod)
     default_pod_spec(spec)
+    default_grace(spec)
     default_requests(spec)
+    default_pod_level(spec)
     default_host_ports(spec)
     set_default(spec, "enableServiceLinks", True)
+    round_amounts(spec)
+    default_pod_status(pod.get("status") or {})
 
 
 def _prepare_for_create(pod: Object, context: WriteContext) -> None:
     spec = pod.get("spec") or {}
+    # A class that the client names stays: whoever copies a pod copies its status, too.
+    quality = text(pod, "status", "qosClass") or qos_class(spec)
     prepare_new_pod(pod)
-    pod["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
+    pod["status"] = {"phase": "Pending", "qosClass": quality}
     if spec.get("schedulingGates"):
         pod["status"]["conditions"] = [
             {
@@ -92,9 +103,6 @@ def _prepare_for_update(pod: Object, context: WriteContext) -> None:
         prepare_status(pod, old)
     else:
         put_back(pod, old, "status")
-        before = old.get("spec") or {}
-        if "resources" in before:
-            set_default(pod.setdefault("spec", {}), "resources", before["resources"])
     drop_disabled(pod.get("spec") or {}, old.get("spec") or {})
 
 
@@ -139,11 +147,11 @@ def _warnings(pod: Object, context: WriteContext) -> Sequence[str]:
     return warnings + pod_warnings(pod)
 
 
-def grace_period(pod: Object) -> int | None:
-    """How long a pod may take to stop; None when nothing runs that would have to."""
+def grace_period(pod: Object, wanted: int | None) -> int:
+    """How long a pod may take to stop: no time when nothing runs that would have to."""
     if not dig(pod, "spec", "nodeName") or dig(pod, "status", "phase") in _TERMINAL:
-        return None
-    seconds = dig(pod, "spec", "terminationGracePeriodSeconds")
+        return 0
+    seconds = dig(pod, "spec", "terminationGracePeriodSeconds") if wanted is None else wanted
     if not isinstance(seconds, int):
         return 0
     return seconds if seconds >= 0 else 1

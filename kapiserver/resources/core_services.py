@@ -181,6 +181,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "Endpoints",
         "endpoints",
+        upstream_folder="services/endpoints",
         short=("ep",),
         deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         strategy=without_status(
@@ -197,6 +198,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "Service",
         "services",
+        upstream_folder="services/specs",
         returns_deleted=True,
         short=("svc",),
         categories=("all",),

@@ -8,7 +8,7 @@ from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import SCALE, STATUS, or_else, text_at
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.pod_defaults import default_pod_spec
+from kapiserver.resources.pod_defaults import default_pod_template
 from kapiserver.resources.printing import (
     AGE,
     NAME,
@@ -41,8 +41,7 @@ from kapiserver.resources.workloads import (
 
 
 def _pod_template_defaults(obj: Object, context: WriteContext) -> None:
-    template = obj.setdefault("template", {})
-    default_pod_spec(template.setdefault("spec", {}))
+    default_pod_template(obj.setdefault("template", {}))
 
 
 def _drop_disabled(obj: Object, context: WriteContext) -> None:
@@ -53,7 +52,7 @@ def _controller_defaults(obj: Object, context: WriteContext) -> None:
     spec = obj.setdefault("spec", {})
     template = spec.get("template")
     if isinstance(template, dict):
-        default_pod_spec(template.setdefault("spec", {}))
+        default_pod_template(template)
         labels = dig(template, "metadata", "labels")
         if labels:
             if not spec.get("selector"):
@@ -120,6 +119,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
         "ReplicationController",
         "replicationcontrollers",
+        upstream_folder="controllers",
         default_propagation="Orphan",
         short=("rc",),
         categories=("all",),

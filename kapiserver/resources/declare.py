@@ -41,6 +41,7 @@ class Group:
 
     name: str
     package: str
+    any_finalizers: bool = False
 
     def version(
         self,
@@ -86,6 +87,7 @@ class Group:
         default_of: Callable[[Sequence[Object]], int | None] | None = None,
         storage_group: str | None = None,
         storage_plural: str | None = None,
+        upstream_folder: str = "",
         hash_version: str = "",
         returns_deleted: bool = False,
         default_propagation: str = "Background",
@@ -120,6 +122,8 @@ class Group:
             field_refusal=field_refusal or (OTHER_LABEL if fields else ONLY_METADATA),
             storage_group=storage_group,
             storage_plural=storage_plural,
+            upstream_folder=upstream_folder,
+            any_finalizers=self.any_finalizers,
             hash_version=hash_version,
             returns_deleted=returns_deleted,
             default_propagation=default_propagation,

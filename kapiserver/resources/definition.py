@@ -48,6 +48,7 @@ ALL_METADATA = ("*",)
 Prepare = Callable[[Object, WriteContext], None]
 Validate = Callable[[Object, WriteContext], Sequence[Cause]]
 Warn = Callable[[Object, WriteContext], Sequence[str]]
+Grace = Callable[[Object, int | None], int]
 NameRule = Callable[[str], Sequence[str]]  # returns the problems with a name, upstream's wording
 
 
@@ -115,9 +116,9 @@ class Strategy:
     warnings: Warn | None = None
     allow_create_on_update: bool = False  # PUT to a name that does not exist creates it
     allow_unconditional_update: bool = True  # PUT without resourceVersion is allowed
-    # None as the answer: at once, whatever grace the client asks for; a number: the grace of a
-    # client that asks for none. No function: the kind is never deleted gracefully.
-    graceful_deletion_seconds: Callable[[Object], int | None] | None = None
+    # The grace that a deletion gets when the client asks for that many seconds, or does not say.
+    # No function: the kind is never deleted gracefully.
+    graceful_deletion_seconds: Grace | None = None
     # Finalizers in spec, which a controller works off after the DELETE: the phase meanwhile.
     terminating_phase: str = ""
     # the validate hooks find every missing field themselves: nobody need ask the schema
@@ -167,6 +168,10 @@ class ResourceDefinition:
     # where it is stored when that differs from (group, plural): events share one place, etc.
     storage_group: str | None = None
     storage_plural: str | None = None
+    # where kube-apiserver stores it when that is not under its plural: messages tell
+    upstream_folder: str = ""
+    # finalizers without a domain may be anybody's, as those of custom resources
+    any_finalizers: bool = False
     # the version that discovery's hash is made from, where kube-apiserver stores an older one
     hash_version: str = ""
     # DELETE answers with the last state of the object, not with a Status

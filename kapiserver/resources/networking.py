@@ -238,6 +238,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
     NETWORKING.resource(
         "Ingress",
         "ingresses",
+        upstream_folder="ingress",
         short=("ing",),
         subresources=(STATUS,),
         strategy=with_status(complete=True, validate=_validate_ingress, warnings=_warn_of_ingress),

@@ -12,7 +12,7 @@ from kapiserver.resources.printing import column, number_at, table, value_at
 from kapiserver.resources.strategies import with_status
 from kapiserver.resources.validation.budgets import check_budget, check_budget_status
 
-POLICY = Group("policy", "io.k8s.api.policy")
+POLICY = Group("policy", "io.k8s.api.policy", any_finalizers=True)
 
 
 def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:

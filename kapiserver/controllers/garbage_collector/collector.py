@@ -132,6 +132,9 @@ class _Term:
         except InvalidOwnerNamespace as problem:
             await report_invalid_namespace(self._services, USER, scope, metadata, problem.owner)
             return
+        for owner, state in owners:
+            if state is OwnerState.ABSENT and self._owners.is_elsewhere(owner, key.namespace):
+                await report_invalid_namespace(self._services, USER, scope, metadata, owner)
         if any(state is OwnerState.UNKNOWN for _, state in owners):
             self._unresolved[key] = None
         verdict = judge(

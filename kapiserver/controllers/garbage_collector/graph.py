@@ -86,7 +86,7 @@ class Graph:
         self._nodes: dict[ObjectKey, Node] = {}
         self._dependents: dict[str, dict[ObjectKey, None]] = {}  # by the owner's uid
         self._finishing: dict[str, ObjectKey] = {}  # by uid
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[str, ObjectKey] = OrderedDict()
 
     def __contains__(self, key: ObjectKey) -> bool:
         return key in self._nodes
@@ -127,7 +127,7 @@ class Graph:
         dependents = self._dependents.get(uid)
         if dependents:
             work.update(dependents)
-            self._gone[uid] = None
+            self._gone[uid] = key
             if len(self._gone) > REMEMBERED:
                 self._gone.popitem(last=False)
         return work
@@ -164,9 +164,9 @@ class Graph:
 
     # -- questions --------------------------------------------------------------------------------
 
-    def is_gone(self, uid: str) -> bool:
-        """Whether its deletion was seen, not too long ago. False says nothing."""
-        return uid in self._gone
+    def went_from(self, uid: str) -> ObjectKey | None:
+        """Where it was, if its deletion was seen, not too long ago. None says nothing."""
+        return self._gone.get(uid)
 
     def dependents(self, uid: str) -> list[ObjectKey]:
         return list(self._dependents.get(uid, ()))

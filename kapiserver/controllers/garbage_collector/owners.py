@@ -9,10 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kapiserver.api.metadata import FOREGROUND
-from kapiserver.api.scope import Scope, Scopes
-from kapiserver.controllers.garbage_collector.graph import Graph, OwnerReference, finishing
+from kapiserver.api.scope import Scope, Scopes, storage_resource
+from kapiserver.controllers.garbage_collector.graph import (
+    Graph,
+    ObjectKey,
+    OwnerReference,
+    finishing,
+)
 from kapiserver.controllers.garbage_collector.verdict import OwnerState
 from kapiserver.storage import StoredObject
+from kapiserver.storage.object import Selection
 
 
 class InvalidOwnerNamespace(Exception):
@@ -38,15 +44,42 @@ class Owners:
         scope = self._scope(owner)
         if scope is not None and scope.definition.namespaced and not namespace:
             raise InvalidOwnerNamespace(owner)
-        if self._graph.is_gone(owner.uid):
-            return OwnerState.ABSENT
+        gone = self._graph.went_from(owner.uid)
         if scope is None:
-            return OwnerState.UNKNOWN
+            known = gone is not None and self._was(gone, owner, namespace)
+            return OwnerState.ABSENT if known else OwnerState.UNKNOWN
         where = namespace if scope.definition.namespaced else ""
+        if gone == ObjectKey(storage_resource(scope.definition), where, owner.name):
+            return OwnerState.ABSENT
         state = _state_of(scope.objects.get_now(where, owner.name), owner.uid)
         if state is OwnerState.ABSENT:
             state = _state_of(await scope.objects.get(where, owner.name), owner.uid)
         return state
+
+    def _was(self, gone: ObjectKey, owner: OwnerReference, namespace: str) -> bool:
+        """Whether what went is what the reference names, of a kind that is not served any more."""
+        group = owner.api_version.rpartition("/")[0]
+        return (
+            gone.name == owner.name
+            and gone.namespace in ("", namespace)
+            and gone.place.partition(".")[2] == group
+            and not any(
+                (definition.group, definition.kind) == (group, owner.kind)
+                for definition in self._scopes.registry.definitions()
+            )
+        )
+
+    def is_elsewhere(self, owner: OwnerReference, namespace: str) -> bool:
+        """Whether an owner that is not there for this namespace is in another one."""
+        scope = self._scope(owner)
+        if scope is None or not scope.definition.namespaced:
+            return False
+        for other in self._scopes.stored("", "namespaces").objects.select(Selection()):
+            if other.name != namespace:
+                stored = scope.objects.get_now(other.name, owner.name)
+                if _state_of(stored, owner.uid) is not OwnerState.ABSENT:
+                    return True
+        return False
 
     def _scope(self, owner: OwnerReference) -> Scope | None:
         group, _, version = owner.api_version.rpartition("/")

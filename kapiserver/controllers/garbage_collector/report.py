@@ -32,20 +32,25 @@ async def report_invalid_namespace(
     digest = hashlib.sha256(f"{metadata['uid']}/{owner.uid}".encode()).hexdigest()
     name = f"owner-reference.{digest[:16]}"  # names of any kind need not fit an Event's
     now = timestamp()
+    theirs = metadata.get("namespace", "")
+    namespace = theirs or NAMESPACE
     event = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": namespace},
         "involvedObject": {
             "kind": scope.kind,
+            **({"namespace": theirs} if theirs else {}),
             "apiVersion": scope.api_version,
             "name": metadata["name"],
             "uid": metadata["uid"],
             "resourceVersion": metadata["resourceVersion"],
         },
         "reason": "OwnerRefInvalidNamespace",
-        "message": f"ownerRef [{owner.api_version}/{owner.kind}, namespace: , name: {owner.name}, "
-        f'uid: {owner.uid}] does not exist in namespace ""',
+        "message": (
+            f"ownerRef [{owner.api_version}/{owner.kind}, namespace: {theirs}, name: "
+            f'{owner.name}, uid: {owner.uid}] does not exist in namespace "{theirs}"'
+        ),
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,
         "firstTimestamp": now,
@@ -54,7 +59,7 @@ async def report_invalid_namespace(
         "type": "Warning",
     }
     events = services.scopes.stored("", "events")
-    call = internal_call(services, events, user, "create", NAMESPACE, name)
+    call = internal_call(services, events, user, "create", namespace, name)
     try:
         await create_object(call, event, WriteOptions())
     except AlreadyExists:

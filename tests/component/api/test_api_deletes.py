@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import trio
-from api_world import Answer, Api, Events, config_map, pod
+from api_world import Answer, Api, Events, config_map, deployment, pod
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
@@ -107,8 +107,13 @@ async def test_preconditions_guard(api: Api) -> None:
 
 async def test_pods_that_run_get_their_grace_period(api: Api) -> None:
     await api.post(PODS, pod("idle"))
-    assert (await api.delete(f"{PODS}/idle")).status == 200
+    idle = await api.watch(f"{PODS}?watch=1&fieldSelector=metadata.name=idle")
+    at_once = (await api.delete(f"{PODS}/idle?gracePeriodSeconds=30")).json["metadata"]
+    assert at_once["deletionGracePeriodSeconds"] == 0
+    assert at_once["generation"] == 2
     assert (await api.get(f"{PODS}/idle")).status == 404  # never scheduled: gone at once
+    await idle.wait_for(3)
+    assert [event["type"] for event in idle.lines] == ["ADDED", "MODIFIED", "DELETED"]
     sent = pod("busy")
     sent["spec"]["nodeName"] = "n1"
     await api.post(PODS, sent)
@@ -190,11 +195,32 @@ async def test_a_namespace_takes_its_content_with_it(api: Api) -> None:
     assert (await api.get("/api/v1/namespaces/x/pods")).json["items"] == []
 
 
+async def test_pods_leave_a_namespace_before_anything_else(api: Api) -> None:
+    await make_namespace(api, "x")
+    await api.post("/api/v1/namespaces/x/configmaps", config_map("a"))
+    busy = pod("busy", finalizers=["example.com/hold"])
+    await api.post("/api/v1/namespaces/x/pods", busy)
+    watch = await follow(api, "x")
+    await api.delete("/api/v1/namespaces/x")
+    event = await watch.until(explained)
+    told = {c["type"]: c["message"] for c in event["object"]["status"]["conditions"]}
+    assert told["NamespaceContentRemaining"] == (
+        "Some resources are remaining: pods. has 1 resource instances"
+    )
+    kept = (await api.get("/api/v1/namespaces/x/configmaps/a")).json["metadata"]
+    assert "deletionTimestamp" not in kept
+    await api.patch("/api/v1/namespaces/x/pods/busy", {"metadata": {"finalizers": None}})
+    await watch.until(deleted)
+
+
 async def test_a_terminating_namespace_waits_for_finalizers_and_says_so(api: Api) -> None:
     await make_namespace(api, "x")
     held = config_map("a")
     held["metadata"]["finalizers"] = ["example.com/hold"]
     await api.post("/api/v1/namespaces/x/configmaps", held)
+    grouped = deployment("d")
+    grouped["metadata"]["finalizers"] = ["example.com/hold"]
+    await api.post("/apis/apps/v1/namespaces/x/deployments", grouped)
     watch = await follow(api, "x")
     await api.delete("/api/v1/namespaces/x")
     refused = await api.post("/api/v1/namespaces/x/configmaps", config_map("b"))
@@ -212,9 +238,41 @@ async def test_a_terminating_namespace_waits_for_finalizers_and_says_so(api: Api
     ]
     event = await watch.until(explained)
     conditions = event["object"]["status"]["conditions"]
-    told = {condition["type"]: condition for condition in conditions}
-    assert "configmaps" in told["NamespaceContentRemaining"]["message"]
-    assert "example.com/hold" in told["NamespaceFinalizersRemaining"]["message"]
+    assert [(c["type"], c["status"], c["reason"], c["message"]) for c in conditions] == [
+        (
+            "NamespaceDeletionDiscoveryFailure",
+            "False",
+            "ResourcesDiscovered",
+            "All resources successfully discovered",
+        ),
+        (
+            "NamespaceDeletionGroupVersionParsingFailure",
+            "False",
+            "ParsedGroupVersions",
+            "All legacy kube types successfully parsed",
+        ),
+        (
+            "NamespaceDeletionContentFailure",
+            "False",
+            "ContentDeleted",
+            "All content successfully deleted, may be waiting on finalization",
+        ),
+        (
+            "NamespaceContentRemaining",
+            "True",
+            "SomeResourcesRemain",
+            "Some resources are remaining: configmaps. has 1 resource instances, deployments.apps "
+            "has 1 resource instances",
+        ),
+        (
+            "NamespaceFinalizersRemaining",
+            "True",
+            "SomeFinalizersRemain",
+            "Some content in the namespace has finalizers remaining: example.com/hold in 2 "
+            "resource instances",
+        ),
+    ]
+    await api.patch("/apis/apps/v1/namespaces/x/deployments/d", {"metadata": {"finalizers": None}})
     await api.patch("/api/v1/namespaces/x/configmaps/a", {"metadata": {"finalizers": None}})
     await watch.until(deleted)
 

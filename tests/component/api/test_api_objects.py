@@ -68,6 +68,21 @@ async def test_generated_names_have_the_prefix_and_differ(api: Api) -> None:
     assert all(name.startswith("job-") and len(name) == 9 for name in names)
 
 
+async def test_a_taken_name_beside_a_prefix_is_told_as_one_that_was_generated(api: Api) -> None:
+    sent = config_map("a")
+    sent["metadata"] |= {"generateName": "a-", "finalizers": ["example.com/hold"]}
+    await api.post(MAPS, sent)
+    again = await api.post(MAPS, sent)
+    taken = (
+        'configmaps "a" already exists, the server was not able to generate a unique name for the '
+        "object"
+    )
+    assert status(again) == (409, "AlreadyExists", taken)
+    assert again.json["details"]["retryAfterSeconds"] == 1
+    await api.delete(f"{MAPS}/a")
+    assert (await api.post(MAPS, sent)).json["message"] == f"object is being deleted: {taken}"
+
+
 MISTAKES: list[tuple[dict[str, Any], int, str, str]] = [
     (
         {"metadata": {}},

@@ -29,7 +29,10 @@ async def test_finalize_lets_a_namespace_go(api: Api) -> None:
     freed = await api.put("/api/v1/namespaces/x/finalize", kept.json | {"spec": {}})
     assert freed.status == 200
     assert not freed.json["spec"].get("finalizers")
-    assert (await api.delete("/api/v1/namespaces/x")).status == 200
+    first = await api.delete("/api/v1/namespaces/x")
+    assert (first.status, first.json["status"]["phase"]) == (200, "Terminating")
+    second = await api.delete("/api/v1/namespaces/x")
+    assert (second.status, second.json["status"]) == (200, "Success")
     assert (await api.get("/api/v1/namespaces/x")).status == 404
 
 

@@ -128,6 +128,37 @@ async def test_an_owner_in_another_namespace_is_no_owner(world: Collected) -> No
     owner = await world.make(config_map("owner"), OTHER_MAPS)
     await world.make(config_map("stray", reference(owner)))
     await world.gone("stray")
+    (event,) = (await world.api.get(EVENTS)).json["items"]
+    assert event["involvedObject"]["namespace"] == "default"
+    assert event["message"] == (
+        "ownerRef [v1/ConfigMap, namespace: default, name: owner, uid: "
+        f'{owner["metadata"]["uid"]}] does not exist in namespace "default"'
+    )
+
+
+async def test_a_reference_in_a_version_nobody_serves_proves_nothing(world: Collected) -> None:
+    """The owner is known to be gone; that the reference means it is not."""
+    owner = await world.make(config_map("owner"))
+    old = {**reference(owner), "apiVersion": "v1beta1"}
+    await world.make(config_map("held", old))
+    await world.make(config_map("dependent", reference(owner)))
+    await world.delete("owner", "Background")
+    await world.gone("dependent")
+    assert await world.get("held") is not None
+
+
+async def test_what_owns_nothing_any_more_because_its_kind_went_is_gone(world: Collected) -> None:
+    registry = world.api.services.scopes.registry
+    registry.add(THING)
+    thing = await world.make(
+        {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}}, THINGS
+    )
+    world.stop()
+    await world.make(config_map("dependent", reference(thing)))
+    world.start()
+    await world.delete("t", "Background", THINGS)
+    registry.remove(THING)
+    await world.gone("dependent")
 
 
 async def test_a_cluster_scoped_owner_owns_in_namespaces(world: Collected) -> None:

@@ -9,6 +9,12 @@ import pytest
 from kapiserver.api.deletion import Step, check_preconditions, finalizers_for, finished, plan
 from kapiserver.api.options import DeleteOptions
 from kapiserver.errors import Conflict
+from kapiserver.resources.registry import builtin_registry
+
+PODS = builtin_registry().resource("", "pods")
+NAMESPACES = builtin_registry().resource("", "namespaces")
+assert PODS is not None
+assert NAMESPACES is not None
 
 
 def stored(**metadata: Any) -> dict[str, Any]:
@@ -29,8 +35,8 @@ def test_finalizers_keep_it_with_a_deletion_timestamp() -> None:
 
 
 def test_grace_is_what_the_client_says_or_what_the_object_says() -> None:
-    def grace(_: Any) -> int:
-        return 30
+    def grace(_: Any, wanted: int | None) -> int:
+        return 30 if wanted is None else wanted
 
     assert (
         plan(stored(), DeleteOptions(), grace).obj["metadata"]["deletionGracePeriodSeconds"] == 30
@@ -47,8 +53,8 @@ def test_grace_is_what_the_client_says_or_what_the_object_says() -> None:
 def test_a_grace_period_only_gets_shorter() -> None:
     marked = {"deletionTimestamp": "2030-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30}
 
-    def grace(_: Any) -> int:
-        return 30
+    def grace(_: Any, wanted: int | None) -> int:
+        return 30 if wanted is None else wanted
 
     for seconds in (None, 30, 60):
         options = DeleteOptions(grace_period_seconds=seconds)
@@ -116,7 +122,38 @@ def test_the_update_that_frees_an_object_finishes_its_deletion() -> None:
 
 def test_preconditions() -> None:
     metadata = stored()["metadata"]
-    check_preconditions(DeleteOptions(uid="u", resource_version="5"), metadata, "", "Thing")
+    check_preconditions(DeleteOptions(uid="u", resource_version="5"), metadata, PODS)
     for options in (DeleteOptions(uid="x"), DeleteOptions(resource_version="4")):
         with pytest.raises(Conflict):
-            check_preconditions(options, metadata, "", "Thing")
+            check_preconditions(options, metadata, PODS)
+
+
+def test_a_namespace_of_another_uid_is_told_in_its_own_words() -> None:
+    with pytest.raises(Conflict) as refused:
+        check_preconditions(DeleteOptions(uid="x"), stored()["metadata"], NAMESPACES)
+    assert refused.value.message == (
+        'Operation cannot be fulfilled on namespaces "a": '
+        "Precondition failed: UID in precondition: x, UID in object meta: u"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "after"),
+    [
+        ([], DeleteOptions(), None),
+        (["a/b", "orphan"], DeleteOptions(), ["a/b", "orphan"]),
+        ([], DeleteOptions(propagation_policy="Background"), None),
+        ([], DeleteOptions(propagation_policy="Foreground"), ["foregroundDeletion"]),
+        (["orphan"], DeleteOptions(propagation_policy="Foreground"), ["foregroundDeletion"]),
+        (["a/b"], DeleteOptions(propagation_policy="Orphan"), ["a/b", "orphan"]),
+        (["orphan"], DeleteOptions(orphan_dependents=False), ["foregroundDeletion"]),
+        ([], DeleteOptions(orphan_dependents=True), ["orphan"]),
+    ],
+)
+def test_a_namespace_takes_the_policy_when_it_is_marked(
+    before: list[str], options: DeleteOptions, after: list[str] | None
+) -> None:
+    namespace = {**stored(**({"finalizers": before} if before else {})), "spec": {}}
+    planned = plan(namespace, options, None, terminating="Terminating")
+    assert planned.step is Step.STORE
+    assert planned.obj["metadata"].get("finalizers") == after

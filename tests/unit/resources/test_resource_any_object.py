@@ -106,7 +106,7 @@ class Kind:
         for field in self.definition.selectable_fields.values():
             assert isinstance(field(stored), str)
         if self.hooks.graceful_deletion_seconds is not None:
-            self.hooks.graceful_deletion_seconds(stored)
+            self.hooks.graceful_deletion_seconds(stored, None)
         for version in self.definition.versions:
             served = copy.deepcopy(stored)
             if version.from_storage is not None:

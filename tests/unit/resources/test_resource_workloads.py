@@ -78,22 +78,24 @@ def test_limits_are_requested_when_nothing_else_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "status", "expected"),
+    ("spec", "status", "wanted", "expected"),
     [
-        ({}, {}, None),
-        ({"nodeName": "n", "terminationGracePeriodSeconds": 30}, {"phase": "Running"}, 30),
-        ({"nodeName": "n", "terminationGracePeriodSeconds": -5}, {"phase": "Running"}, 1),
-        ({"nodeName": "n", "terminationGracePeriodSeconds": 0}, {"phase": "Running"}, 0),
-        ({"nodeName": "n"}, {"phase": "Failed"}, None),
-        ({"nodeName": "n"}, {"phase": "Succeeded"}, None),
+        ({"terminationGracePeriodSeconds": 30}, {}, 20, 0),
+        ({"nodeName": "n", "terminationGracePeriodSeconds": 30}, {"phase": "Running"}, None, 30),
+        ({"nodeName": "n", "terminationGracePeriodSeconds": 30}, {"phase": "Running"}, 20, 20),
+        ({"nodeName": "n", "terminationGracePeriodSeconds": -5}, {"phase": "Running"}, None, 1),
+        ({"nodeName": "n", "terminationGracePeriodSeconds": 0}, {"phase": "Running"}, None, 0),
+        ({"nodeName": "n", "terminationGracePeriodSeconds": 0}, {"phase": "Running"}, 20, 20),
+        ({"nodeName": "n"}, {"phase": "Failed"}, 20, 0),
+        ({"nodeName": "n"}, {"phase": "Succeeded"}, None, 0),
     ],
 )
 def test_only_pods_that_run_somewhere_are_given_time(
-    spec: Object, status: Object, expected: int | None
+    spec: Object, status: Object, wanted: int | None, expected: int
 ) -> None:
     grace = strategy("pods").graceful_deletion_seconds
     assert grace is not None
-    assert grace({"spec": spec, "status": status}) == expected
+    assert grace({"spec": spec, "status": status}, wanted) == expected
 
 
 @pytest.mark.parametrize(

@@ -47,13 +47,15 @@ class WebSocket:
 
     def __init__(self, stream: Stream, early: bytes) -> None:
         self.stream = stream
+        self._sending = trio.Lock()  # output and errors come from two tasks
         self._protocol = WebSocketProtocol(ConnectionType.SERVER)
         if early:
             self._protocol.receive_data(early)
         self._parts: list[bytes] = []
 
     async def send(self, data: bytes) -> None:
-        await self.stream.send_all(self._protocol.send(BytesMessage(data)))
+        async with self._sending:
+            await self.stream.send_all(self._protocol.send(BytesMessage(data)))
 
     async def close(self) -> None:
         await self.stream.send_all(self._protocol.send(CloseConnection(1000)))

@@ -6,6 +6,7 @@ may well be.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from kapiserver.resources.definition import Object, WriteContext
@@ -23,6 +24,8 @@ from kapiserver.resources.validation.formats import Found, check_label, check_po
 from kapiserver.resources.validation.ip_syntax import (
     ip_problems,
     ip_warnings,
+    is_canonical_ip,
+    is_plain_ip,
     parse_ip,
     special_ip_problems,
 )
@@ -41,6 +44,8 @@ _MAX_HINTS = 8
 _HOST = "kubernetes.io/hostname"
 _MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 _SLICE_MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+_MAX_WARNINGS = 100  # an answer has room for fewer
+_PLAIN = frozenset(("ip", "targetRef"))  # what of an address needs no look
 _OWN_CONTROLLERS = {
     _MANAGED_BY: ("endpoint-controller",),
     _SLICE_MANAGED_BY: (
@@ -65,7 +70,8 @@ def _check_subset(found: Found, subset: Object, path: str, context: WriteContext
         found.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
     for field in ("addresses", "notReadyAddresses"):
         for position, address in enumerate(items(subset, field)):
-            _check_address(found, address, f"{path}.{field}[{position}]", context)
+            if not (is_plain_ip(address.get("ip") or "") and address.keys() <= _PLAIN):
+                _check_address(found, address, f"{path}.{field}[{position}]", context)
     ports = items(subset, "ports")
     for position, port in enumerate(ports):
         here, name = f"{path}.ports[{position}]", text(port, "name")
@@ -136,6 +142,8 @@ def _check_endpoint(
     elif len(addresses) > _MAX_ADDRESSES:
         found.append(too_many(f"{path}.addresses", len(addresses), _MAX_ADDRESSES))
     for position, address in enumerate(addresses):
+        if kind == _family(address):
+            continue
         here = f"{path}.addresses[{position}]"
         if kind == "FQDN":
             _check_domain(found, address, here)
@@ -156,6 +164,11 @@ def _check_endpoint(
     if endpoint.get("hostname") is not None:
         check_label(found, endpoint["hostname"], f"{path}.hostname")
     _check_hints(found, endpoint.get("hints") or {}, f"{path}.hints")
+
+
+def _family(address: str) -> str:
+    """Of a plain address."""
+    return ("IPv6" if ":" in address else "IPv4") if is_plain_ip(address) else ""
 
 
 def _check_domain(found: Found, name: str, path: str) -> None:
@@ -229,13 +242,15 @@ def drop_topology(obj: Object, context: WriteContext) -> None:
 def warn_of_endpoints(obj: Object, context: WriteContext) -> list[str]:
     if _is_own(obj, _MANAGED_BY):
         return []
-    return [
+    found = (
         warning
         for number, subset in enumerate(items(obj, "subsets"))
         for field in ("addresses", "notReadyAddresses")
         for position, address in enumerate(items(subset, field))
-        for warning in ip_warnings(f"subsets[{number}].{field}[{position}].ip", text(address, "ip"))
-    ]
+        if not is_canonical_ip(ip := text(address, "ip"))
+        for warning in ip_warnings(f"subsets[{number}].{field}[{position}].ip", ip)
+    )
+    return list(islice(found, _MAX_WARNINGS))
 
 
 def warn_of_slice(obj: Object, context: WriteContext) -> list[str]:
@@ -244,13 +259,14 @@ def warn_of_slice(obj: Object, context: WriteContext) -> list[str]:
         found.append("spec.addressType: FQDN endpoints are deprecated")
     if _is_own(obj, _SLICE_MANAGED_BY):
         return found
-    found += [
+    of_addresses = (
         warning
         for number, endpoint in enumerate(items(obj, "endpoints"))
         for position, address in enumerate(items(endpoint, "addresses"))
+        if not is_canonical_ip(address)
         for warning in ip_warnings(f"endpoints[{number}].addresses[{position}]", address)
-    ]
-    return found
+    )
+    return [*found, *islice(of_addresses, _MAX_WARNINGS)]
 
 
 def _is_own(obj: Object, label: str) -> bool:

@@ -8,8 +8,16 @@ import pytest
 from validation_cases import Cases, changed, refused, stored, strategy, update_refused, warned
 from validation_cases import context as told
 
+from kapiserver.errors import RequestEntityTooLarge
 from kapiserver.request import UserInfo
 from kapiserver.resources.definition import Object, WriteContext
+from kapiserver.resources.validation.ip_syntax import (
+    ip_problems,
+    ip_warnings,
+    is_canonical_ip,
+    is_plain_ip,
+    special_ip_problems,
+)
 
 SERVICE: Object = {
     "metadata": {"name": "web"},
@@ -305,7 +313,7 @@ def stored_as_is(obj: Object) -> Object:
 
 def test_ports_that_the_same_addresses_offer_are_stored_together() -> None:
     a, b = ({"name": name, "port": 80, "protocol": "TCP"} for name in "ab")
-    one, two = {"ip": "10.0.0.9"}, {"ip": "10.0.0.10"}
+    one, two = {"ip": "10.0.0.10"}, {"ip": "10.0.0.9"}  # sorted as text
     both = [
         {"addresses": [two], "ports": [a]},
         {"addresses": [one], "ports": [a]},
@@ -322,6 +330,57 @@ def test_ports_that_the_same_addresses_offer_are_stored_together() -> None:
     bare = [{"addresses": [two, one, two]}]
     made = stored("endpoints", changed(ENDPOINTS, "subsets", bare))
     assert made["subsets"] == [{"addresses": [one, two]}]
+
+
+def test_many_addresses_that_offer_many_ports_are_no_work() -> None:
+    """Each address counts for each port: a body of a few megabytes could say it for hours."""
+    addresses = [{"ip": f"10.0.{i >> 8}.{i & 255}"} for i in range(20000)]
+    ports = [{"name": f"p{i}", "port": i + 1, "protocol": "TCP"} for i in range(20000)]
+    made = stored(
+        "endpoints",
+        changed(ENDPOINTS, "subsets", [{"addresses": addresses, "ports": ports}]),
+    )
+    assert len(made["subsets"]) == 1
+    assert len(made["subsets"][0]["addresses"]) == len(made["subsets"][0]["ports"]) == 20000
+
+
+def test_subsets_that_would_grow_beyond_measure_are_refused() -> None:
+    addresses = [{"ip": f"10.0.{i >> 8}.{i & 255}"} for i in range(2000)]
+    ports = [{"name": f"p{i}", "port": i + 1, "protocol": "TCP"} for i in range(2000)]
+    # each port has one more address, of its own
+    own = [{"addresses": [{"ip": f"10.1.0.{i % 250}"}], "ports": [ports[i]]} for i in range(2000)]
+    growing = changed(ENDPOINTS, "subsets", [{"addresses": addresses, "ports": ports}, *own])
+    with pytest.raises(RequestEntityTooLarge, match="make 4002000 addresses of the 4000"):
+        refused("endpoints", growing)
+
+
+ORDINARY = ("1.2.3.4", "223.255.255.255", "10.0.0.0", "2001:db8::1", "2001:db8:0:1::1", "3fff::")
+UNUSUAL = ("2001:db8:0::1", "2001:DB8::1", "2001:0db8::1")
+SPECIAL = ("0.0.0.1", "127.0.0.1", "169.254.0.1", "224.0.0.1", "240.0.0.1", "::1", "fe80::1")
+ODD = (
+    "1.2.3.04",
+    "1.2.3.256",
+    "::ffff:1.2.3.4",
+    "2001:",
+    "2001::1::1",
+    "2001:db8::1%eth0",
+    "1.2.3",
+)
+
+
+@pytest.mark.parametrize("address", [*ORDINARY, *UNUSUAL])
+def test_addresses_that_are_plainly_good(address: str) -> None:
+    assert is_plain_ip(address)
+    assert not ip_problems(address)
+    assert not special_ip_problems(address)
+    assert is_canonical_ip(address) is (address in ORDINARY)
+    assert bool(ip_warnings("ip", address)) is (address in UNUSUAL)
+
+
+@pytest.mark.parametrize("address", [*SPECIAL, *ODD, "1.2.3.4\n", "2001:db8::1\n", ""])
+def test_addresses_that_need_a_closer_look(address: str) -> None:
+    assert not is_plain_ip(address)
+    assert not is_canonical_ip(address)
 
 
 # -- endpoint slices ----------------------------------------------------------------------------

@@ -44,7 +44,7 @@ from kapiserver.resources.strategies import (
     put_back,
     set_default,
 )
-from kapiserver.resources.validation.pod_annotations import check_annotations_stay
+from kapiserver.resources.validation.pod_annotations import check_changed_annotations
 from kapiserver.resources.validation.pod_resize import check_resize
 from kapiserver.resources.validation.pod_spec import check_new_pod, check_pod
 from kapiserver.resources.validation.pod_status import check_pod_status
@@ -117,16 +117,17 @@ def _validate_update(pod: Object, context: WriteContext) -> Sequence[Cause]:
     if old is None or context.subresource == "binding":
         return found
     if context.subresource == "status":
-        check_annotations_stay(found, pod, old)
+        check_changed_annotations(found, pod, old)
         check_pod_status(found, pod, old)
         return found
     check_pod(found, pod, old)
     if context.subresource == "ephemeralcontainers":
+        check_changed_annotations(found, pod, old)
         check_ephemeral_update(found, pod, old)
     elif context.subresource == "resize":
         check_resize(found, pod, old)
     else:
-        check_annotations_stay(found, pod, old)
+        check_changed_annotations(found, pod, old)
         check_pod_update(found, pod, old)
     return found
 

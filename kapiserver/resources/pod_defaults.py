@@ -10,11 +10,20 @@ from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.pod_containers import containers_of
+from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import set_default
 
 DEFAULT_GRACE_SECONDS = 30
 FILE_MODE = 0o644
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_SIDES = ("limits", "requests")
+# Init containers were annotations once: whoever still sends these means nothing by it.
+_FORGOTTEN = (
+    "pod.beta.kubernetes.io/init-containers",
+    "pod.alpha.kubernetes.io/init-containers",
+    "pod.beta.kubernetes.io/init-container-statuses",
+    "pod.alpha.kubernetes.io/init-container-statuses",
+)
 
 PLUGIN_DEFAULTS: dict[str, Object] = {
     "iscsi": {"iscsiInterface": "default"},
@@ -29,6 +38,51 @@ PLUGIN_DEFAULTS: dict[str, Object] = {
 }
 
 
+def default_pod_template(template: Object) -> None:
+    drop_forgotten_annotations(template)
+    spec = template.setdefault("spec", {})
+    default_pod_spec(spec)
+    round_amounts(spec)
+
+
+def drop_forgotten_annotations(pod: Object) -> None:
+    """Of a pod or a template."""
+    metadata = pod.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
+    if annotations.keys().isdisjoint(_FORGOTTEN):
+        return
+    kept = {key: value for key, value in annotations.items() if key not in _FORGOTTEN}
+    if kept:
+        metadata["annotations"] = kept
+    else:
+        del metadata["annotations"]
+
+
+def round_amounts(spec: Object) -> None:
+    """After all other defaults: amounts are copied and summed as they were given."""
+    for container in containers_of(spec):
+        round_up(container.get("resources") or {}, *_SIDES)
+    round_up(spec, "overhead")
+    round_up(spec.get("resources") or {}, *_SIDES)
+    for volume in spec.get("volumes") or ():
+        if "ephemeral" in volume:
+            claim = (volume["ephemeral"] or {}).get("volumeClaimTemplate") or {}
+            round_up((claim.get("spec") or {}).get("resources") or {}, *_SIDES)
+
+
+def default_pod_status(status: Object) -> None:
+    _round_actual(status)
+    for field in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+        for each in status.get(field) or ():
+            _round_actual(each)
+
+
+def _round_actual(status: Object) -> None:
+    """What a pod or a container has, beside what it asked for."""
+    round_up(status, "allocatedResources")
+    round_up(status.get("resources") or {}, *_SIDES)
+
+
 def default_pod_spec(spec: Object) -> None:
     _fill(spec, "dnsPolicy", "ClusterFirst")
     _fill(spec, "restartPolicy", "Always")
@@ -40,6 +94,12 @@ def default_pod_spec(spec: Object) -> None:
         default_container(container)
     for volume in spec.get("volumes") or ():
         _default_volume(volume)
+
+
+def default_grace(spec: Object) -> None:
+    """Pods only, not templates: a pod that would be gone before it stops gets a second."""
+    if spec.get("terminationGracePeriodSeconds", 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
 
 
 def default_host_ports(spec: Object) -> None:

@@ -10,17 +10,11 @@ from typing import Any
 from kapiserver.resources.definition import Object
 from kapiserver.resources.pod_containers import containers_of
 from kapiserver.resources.pod_features import drop_disabled
-from kapiserver.resources.pod_resources import default_pod_level, qos_class
 from kapiserver.resources.strategies import put_back, put_back_all_but, put_back_metadata
 from kapiserver.resources.validation.pod_annotations import APP_ARMOR, app_armor_profile
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-_CLAIM_STATUSES = (
-    "resourceClaimStatuses",
-    "extendedResourceClaimStatus",
-    "nodeAllocatableResourceClaimStatuses",
-)
 _OFF_IN_STATUS = ("volumeHealth", "nodeAllocatableResourceClaimStatuses")
 _STATUS_LISTS = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
@@ -31,7 +25,6 @@ def prepare_new_pod(pod: Object) -> None:
     drop_disabled(spec)
     _merge_label_keys(spec, metadata.get("labels") or {})
     _sync_app_armor(spec, metadata.get("annotations") or {})
-    default_pod_level(spec)
 
 
 def _merge_label_keys(spec: Object, labels: Object) -> None:
@@ -103,9 +96,7 @@ def resized(spec: Object, old: Object) -> Object:
             merged[field] = [
                 _with_resources(one, other) for one, other in zip(before, after, strict=True)
             ]
-    if "resources" in spec:
-        merged["resources"] = {**spec["resources"]}
-        default_pod_level(merged)
+    put_back(merged, spec, "resources")
     return merged
 
 
@@ -122,11 +113,8 @@ def prepare_status(pod: Object, old: Object) -> None:
     put_back_metadata(pod, old, "ownerReferences", "deletionTimestamp")
     status, before = dict(pod.get("status") or {}), old.get("status") or {}
     pod["status"] = status
-    for field in _CLAIM_STATUSES:
-        if field not in status and field in before:
-            status[field] = before[field]
     if not status.get("qosClass"):
-        status["qosClass"] = before.get("qosClass") or qos_class(old.get("spec") or {})
+        put_back(status, before, "qosClass")
     _keep_generations(status, before)
     _align_addresses(status)
     for field in _OFF_IN_STATUS:
@@ -141,11 +129,15 @@ def _keep_generations(status: Object, before: Object) -> None:
     """Writers that do not know of generations leave them out: that is no news."""
     if not status.get("observedGeneration") and before.get("observedGeneration"):
         status["observedGeneration"] = before["observedGeneration"]
-    known = {each.get("type"): each for each in before.get("conditions") or ()}
+    known: dict[str, list[int]] = {}  # a type may occur more than once
+    for condition in before.get("conditions") or ():
+        generation = condition.get("observedGeneration", 0)
+        known.setdefault(condition.get("type", ""), []).append(generation)
     for condition in status.get("conditions") or ():
-        had = known.get(condition.get("type"))
-        if had and had.get("observedGeneration") and not condition.get("observedGeneration"):
-            condition["observedGeneration"] = had["observedGeneration"]
+        had = known.get(condition.get("type", ""))
+        generation = had.pop(0) if had else 0
+        if generation and not condition.get("observedGeneration"):
+            condition["observedGeneration"] = generation
 
 
 def _align_addresses(status: Object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kapiserver.resources.definition import Object, Warn, WriteContext
-from kapiserver.resources.pod_defaults import default_pod_spec
+from kapiserver.resources.pod_defaults import default_pod_template
 from kapiserver.resources.pod_features import drop_disabled
 from kapiserver.resources.printing import dig, items, number
 from kapiserver.resources.validation.claims import claim_spec_warnings
@@ -14,8 +14,7 @@ from kapiserver.resources.validation.pod_warnings import pod_warnings, template_
 
 def default_template(spec: Object) -> None:
     """Defaults of spec.template; one that was forgotten is an empty one, as it is to Go."""
-    template = spec.setdefault("template", {})
-    default_pod_spec(template.setdefault("spec", {}))
+    default_pod_template(spec.setdefault("template", {}))
 
 
 def drop_from_template(spec: Object, old: Object) -> None:

@@ -38,26 +38,17 @@ _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _MAX_RESTART_RULES = 20
 _MAX_EXIT_CODES = 255
 _PROBES = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
-_EPHEMERAL_FIELDS = frozenset(
-    (
-        "name",
-        "image",
-        "command",
-        "args",
-        "workingDir",
-        "envFrom",
-        "env",
-        "volumeMounts",
-        "volumeDevices",
-        "terminationMessagePath",
-        "terminationMessagePolicy",
-        "imagePullPolicy",
-        "securityContext",
-        "stdin",
-        "stdinOnce",
-        "tty",
-        "targetContainerName",
-    )
+# What an ephemeral container may not have, in the order of the type.
+_NOT_EPHEMERAL = (
+    "ports",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
 )
 
 
@@ -134,8 +125,8 @@ def check_ephemeral_containers(
         if target and target not in targets:
             found.append(not_found(f"{here}.targetContainerName", target))
         detail = "cannot be set for an Ephemeral Container"
-        for field, value in container.items():
-            if field not in _EPHEMERAL_FIELDS and value not in ({}, [], None):
+        for field in _NOT_EPHEMERAL:
+            if field in container and (container[field] or field != "resources"):
                 found.append(forbidden(f"{here}.{field}", detail))
         for index, mount in enumerate(container.get("volumeMounts") or ()):
             for field in ("subPath", "subPathExpr"):

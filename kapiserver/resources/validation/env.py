@@ -7,11 +7,11 @@ from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid, required, unsupported
+from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.schema.quantity import canonical_quantity
 from kapiserver.resources.validation.formats import (
     Found,
     check_label,
-    check_named,
     check_subdomain,
     config_key,
     environment_name,
@@ -120,12 +120,21 @@ def check_env_from(found: Found, sources: Any, path: str) -> None:
             reference = source.get(kind)
             if reference is not None:
                 count += 1
-                check_named(found, reference.get("name", ""), f"{here}.{kind}.name")
+                _check_referred(found, reference.get("name", ""), f"{here}.{kind}.name")
         if count == 0:
             detail = "must specify one of: `configMapRef` or `secretRef`"
             found.append(invalid(path, "", detail))
         elif count > 1:
             found.append(invalid(path, "", _ONE_AT_A_TIME))
+
+
+def _check_referred(found: Found, name: str, path: str) -> None:
+    """Names were always looked at as prefixes here: they may end in a dash."""
+    if not name:
+        found.append(required(path))
+        return
+    whole = f"{name[:-2]}a" if len(name) > 1 and name.endswith("-") else name
+    found += [invalid(path, name, problem) for problem in dns1123_subdomain(whole)]
 
 
 def _check_key(found: Found, reference: Object, path: str) -> None:
@@ -206,9 +215,9 @@ def check_resource_ref(found: Found, reference: Object, path: str, *, in_volume:
     elif name not in _RESOURCES and not name.startswith(_PAGES):
         found.append(unsupported(f"{path}.resource", name, _RESOURCES))
     divisor = canonical_quantity(str(reference.get("divisor") or "0"))
-    kind = _DIVISORS.get("hugepages" if name.startswith(_PAGES) else name.partition(".")[2])
-    if divisor == "0" or kind is None:
+    if divisor == "0" or not (name in _RESOURCES or name.startswith(_PAGES)):
         return
+    kind = _DIVISORS["hugepages" if name.startswith(_PAGES) else name.partition(".")[2]]
     allowed, listed, label = kind
     if divisor not in allowed:
         detail = f"only divisor's values {listed} are supported with the {label} resource"

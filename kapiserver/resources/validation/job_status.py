@@ -14,11 +14,13 @@ from kapiserver.resources.printing import unix_time
 from kapiserver.resources.validation.conditions import is_true
 from kapiserver.resources.validation.formats import Found, check_non_negative
 from kapiserver.resources.validation.indexes import parse_indexes
+from kapiserver.resources.validation.internals import Field, Shape, internal
 from kapiserver.resources.validation.same import same
 
 _COUNTS = ("active", "succeeded", "failed", "ready", "terminating")
 _TERMINAL = ("Failed", "Complete", "FailureTarget")
 _CONDITIONS = "status.conditions"
+_UNCOUNTED: Shape = {"Succeeded": Field("succeeded"), "Failed": Field("failed")}
 
 
 class _Write:
@@ -114,7 +116,8 @@ def _check_finished(found: Found, write: _Write) -> None:
     uncounted = status.get("uncountedTerminatedPods") or {}
     if write.finish_changed("uncountedTerminatedPods") and any(uncounted.values()):
         detail = "must be empty for finished job"
-        found.append(invalid("status.uncountedTerminatedPods", uncounted, detail))
+        shown = internal(uncounted, _UNCOUNTED)
+        found.append(invalid("status.uncountedTerminatedPods", shown, detail))
 
 
 def _check_indexes(found: Found, write: _Write) -> None:

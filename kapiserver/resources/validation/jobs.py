@@ -23,7 +23,7 @@ from kapiserver.resources.validation.formats import (
     check_non_negative,
 )
 from kapiserver.resources.validation.indexes import total_indexes
-from kapiserver.resources.validation.internals import NIL
+from kapiserver.resources.validation.internals import NIL, Field, Shape, internal, nested, text
 from kapiserver.resources.validation.labels import check_qualified, check_selector, selects
 from kapiserver.resources.validation.pod_spec import check_template
 from kapiserver.resources.validation.same import same
@@ -42,6 +42,37 @@ _MAX_INDEXES_TEXT = 64 * 1024
 _INDEXED_ONLY = "requires indexed completion mode"
 _LABELS = ("controller-uid", "job-name")
 _PREFIX = "batch.kubernetes.io/"
+
+
+_FAILURE_POLICY: Shape = {
+    "Rules": nested(
+        "rules",
+        {
+            "Action": text("action"),
+            "OnExitCodes": nested(
+                "onExitCodes",
+                {
+                    "ContainerName": Field("containerName"),
+                    "Operator": text("operator"),
+                    "Values": Field("values"),
+                },
+            ),
+            "OnPodConditions": nested(
+                "onPodConditions", {"Type": text("type"), "Status": text("status")}
+            ),
+        },
+    )
+}
+_SUCCESS_POLICY: Shape = {
+    "Rules": nested(
+        "rules",
+        {
+            "SucceededIndexes": Field("succeededIndexes"),
+            "SucceededCount": Field("succeededCount"),
+        },
+    )
+}
+_POLICIES = {"podFailurePolicy": _FAILURE_POLICY, "successPolicy": _SUCCESS_POLICY}
 
 
 def check_job(found: Found, job: Object, old: Object | None) -> None:
@@ -134,7 +165,8 @@ def check_job_spec(found: Found, spec: Object, path: str, old: Object | None = N
         _check_failure_policy(found, spec, failure, f"{path}.podFailurePolicy")
     if success is not None:
         if mode != "Indexed":
-            found.append(invalid(f"{path}.successPolicy", success, _INDEXED_ONLY))
+            shown = internal(success, _SUCCESS_POLICY)
+            found.append(invalid(f"{path}.successPolicy", shown, _INDEXED_ONLY))
         else:
             _check_success_policy(found, spec, success, f"{path}.successPolicy")
     replacement = get("podReplacementPolicy")
@@ -333,7 +365,11 @@ def check_job_update(found: Found, job: Object, old: Object) -> None:
 
 def _stays(field: str, value: Any) -> Cause:
     """`value`: what upstream has a pointer for."""
-    return immutable(f"spec.{field}", NIL if value is None else value)
+    if value is None:
+        return immutable(f"spec.{field}", NIL)
+    return immutable(
+        f"spec.{field}", internal(value, _POLICIES[field]) if field in _POLICIES else value
+    )
 
 
 def _check_template_stays(found: Found, spec: Object, before: Object, old: Object) -> None:

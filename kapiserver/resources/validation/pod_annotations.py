@@ -23,6 +23,7 @@ _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _LOCALHOST = "localhost/"
 _APP_ARMOR_TYPES = {"runtime/default": "RuntimeDefault", "unconfined": "Unconfined"}
 _SECCOMP_TYPES = {**_APP_ARMOR_TYPES, "docker/default": "RuntimeDefault"}
+_TYPES = {"apparmor": _APP_ARMOR_TYPES, "seccomp": _SECCOMP_TYPES}
 
 
 def check_pod_annotations(
@@ -130,10 +131,10 @@ def _check_same(found: Found, annotation: str | None, profile: Any, path: str, k
     if annotation is None or profile is None:
         return
     given = profile.get("type", "")
+    if given != "Localhost" and given not in _APP_ARMOR_TYPES.values():
+        return  # no type to compare with
     local = annotation.removeprefix(_LOCALHOST)
-    expected = "Localhost" if local != annotation else _SECCOMP_TYPES.get(annotation)
-    if expected is None:
-        return
+    expected = "Localhost" if local != annotation else _TYPES[kind].get(annotation)
     if given != expected:
         detail = f"{kind} type in annotation and field must match"
         found.append(forbidden(f"{path}.type", detail))
@@ -142,11 +143,17 @@ def _check_same(found: Found, annotation: str | None, profile: Any, path: str, k
         found.append(forbidden(f"{path}.localhostProfile", detail))
 
 
-def check_annotations_stay(found: Found, new: Object, old: Object) -> None:
+def check_changed_annotations(found: Found, new: Object, old: Object) -> None:
+    """Of a pod, through whichever endpoint they are written."""
     after = (new.get("metadata") or {}).get("annotations") or {}
     before = (old.get("metadata") or {}).get("annotations") or {}
-    if after == before:
-        return
+    if after != before:
+        _check_stay(found, after, before)
+    if after:
+        check_pod_annotations(found, after, new.get("spec") or {}, "metadata.annotations", before)
+
+
+def _check_stay(found: Found, after: Mapping[str, str], before: Mapping[str, str]) -> None:
     for key, had in before.items():
         if (kind := _fixed(key)) and after.get(key) != had:
             detail = f"may not remove or update {kind}"

@@ -12,7 +12,6 @@ from kapiserver.resources.field_errors import (
     unsupported,
 )
 from kapiserver.resources.validation.formats import Found, check_label, check_subdomain
-from kapiserver.resources.validation.quantities import is_extended
 
 _HEALTH = ("Healthy", "Unhealthy", "Unknown")
 _MAX_MESSAGE = 4096
@@ -53,26 +52,22 @@ def check_extended_claim(found: Found, status: Object, spec: Object) -> None:
     if not mappings:
         detail = "at least one request mapping is required"
         found.append(required(f"{path}.requestMappings", detail))
-    containers = _containers(spec)
-    names = {container.get("name", "") for container in containers}
-    resources = {
-        name
-        for container in containers
-        for name in (container.get("resources") or {}).get("requests") or ()
-        if is_extended(name)
+    requests = {
+        container.get("name", ""): (container.get("resources") or {}).get("requests") or {}
+        for container in _containers(spec)
     }
     seen: set[tuple[str, str, str]] = set()
     for position, each in enumerate(mappings):
         here = f"{path}.requestMappings[{position}]"
         resource, container = each.get("resourceName", ""), each.get("containerName", "")
         request = each.get("requestName", "")
-        if resource not in resources:
+        if container in requests and resource not in requests[container]:
             detail = (
                 "must match the extended resource name of an entry in "
                 "spec.initContainers.resources.requests or spec.containers.resources.requests"
             )
             found.append(invalid(f"{here}.resourceName", resource, detail))
-        if container not in names:
+        if container not in requests:
             detail = (
                 "must match the name of an entry in spec.initContainers.name or "
                 "spec.containers.name"

@@ -89,7 +89,7 @@ def _check_windows(found: Found, spec: Object, path: str) -> None:
 def _forbid(found: Found, context: Any, path: str, fields: tuple[str, ...]) -> None:
     for field in fields:
         value = (context or {}).get(field)
-        if value is not None and value != []:
+        if value is not None and not (field == "sysctls" and value == []):
             found.append(forbidden(f"{path}.{field}", _ON_WINDOWS))
 
 

@@ -48,7 +48,7 @@ def check_resize(found: Found, new: Object, old: Object) -> None:
                     found.append(forbidden(f"{path}.resources.{side}", detail))
             if field == "initContainers":
                 _check_initial(found, one, other, path)
-            elif not same(_rest(one), _rest(other)):
+            elif not same(_rest(one), _kept(other)):
                 found.append(forbidden("spec", _ONLY))
     if not found and not same(_without(after), _without(before)):
         found.append(forbidden("spec", _ONLY))
@@ -93,7 +93,7 @@ def _check_order(found: Found, after: Object, before: Object) -> bool:
 
 def _check_initial(found: Found, new: Object, old: Object, path: str) -> None:
     after, before = new.get("resources"), old.get("resources")
-    if not same(_rest(new), _rest(old)):
+    if not same(_rest(new), _kept(old)):
         detail = "only cpu and memory resources for init or sidecar containers are mutable"
         found.append(forbidden(path, detail))
     if new.get("restartPolicy") == "Always" or same(after, before):
@@ -123,7 +123,14 @@ def _others(resources: Any) -> Any:
 
 
 def _rest(container: Object) -> Object:
-    """A container without what a resize is for."""
+    """A container without what a resize is for; its claims are lost on the way, as they are in
+    kube-apiserver, so that no container with claims can be resized."""
+    amounts, _ = _others(container.get("resources"))
+    return {**container, "resources": (amounts, [])}
+
+
+def _kept(container: Object) -> Object:
+    """What must be left of it."""
     return {**container, "resources": _others(container.get("resources"))}
 
 

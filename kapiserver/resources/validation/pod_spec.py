@@ -27,6 +27,7 @@ from kapiserver.resources.validation.formats import (
     check_subdomain,
     in_range,
 )
+from kapiserver.resources.validation.internals import Field, Shape, internal, text
 from kapiserver.resources.validation.labels import (
     check_annotations,
     check_labels,
@@ -60,6 +61,11 @@ from kapiserver.resources.validation.volumes import check_file_volumes, check_vo
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 PREEMPTION_POLICIES = ("PreemptLowerPriority", "Never")
+_CLAIM: Shape = {
+    "Name": text("name"),
+    "ResourceClaimName": Field("resourceClaimName"),
+    "ResourceClaimTemplateName": Field("resourceClaimTemplateName"),
+}
 
 
 def check_pod(found: Found, pod: Object, old: Object | None = None) -> None:
@@ -236,15 +242,15 @@ def _check_resource_claims(found: Found, claims: Any, path: str) -> None:
         else:
             found += [invalid(f"{here}.name", name, problem) for problem in dns1123_label(name)]
         names.add(name)
-        given = [f for f in ("resourceClaimName", "resourceClaimTemplateName") if claim.get(f)]
+        given = [f for f in ("resourceClaimName", "resourceClaimTemplateName") if f in claim]
         if len(given) > 1:
             detail = (
                 "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
             )
-            found.append(invalid(here, claim, detail))
+            found.append(invalid(here, internal(claim, _CLAIM), detail))
         elif not given:
             detail = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
-            found.append(invalid(here, claim, detail))
+            found.append(invalid(here, internal(claim, _CLAIM), detail))
         for field in given:
             found += [
                 invalid(f"{here}.{field}", claim[field], problem)

@@ -14,6 +14,7 @@ from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.labels import check_selector, check_values
 from kapiserver.resources.validation.paths import check_local_path
 from kapiserver.resources.validation.quantities import check_amount
+from kapiserver.resources.validation.sysctls import shared_namespace
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -52,8 +53,10 @@ def tolerance(old: Object | None) -> Tolerance:
         spread_keys=any(map(_repeats_key, old.get("topologySpreadConstraints") or ())),
         partial_pages=bool(_problems_of_pages(old)),
         token_paths=bool(_problems_of_tokens(old)),
-        node_sysctls=bool((old.get("securityContext") or {}).get("sysctls"))
-        and bool(old.get("hostNetwork") or old.get("hostIPC")),
+        node_sysctls=any(
+            shared_namespace(sysctl.get("name", ""), old) is not None
+            for sysctl in (old.get("securityContext") or {}).get("sysctls") or ()
+        ),
         restarts_on_resize=any(map(restarts_on_resize, old.get("initContainers") or ())),
         devices_of_own_users=old.get("hostUsers") is False
         and any(container.get("volumeDevices") for container in containers_of(old)),

@@ -6,7 +6,9 @@ from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required
+from kapiserver.resources.validation.containers import check_image_padding
 from kapiserver.resources.validation.formats import MAX_INT32, Found, in_range
+from kapiserver.resources.validation.internals import Field, Shape, internal, nested, text
 from kapiserver.resources.validation.pod_tolerance import tolerance
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_tolerations
@@ -24,6 +26,11 @@ _UPDATABLE = ",".join(
 )
 _MIRROR = "kubernetes.io/config.mirror"
 _TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
+_REQUIREMENT: Shape = {"Key": text("key"), "Operator": text("operator"), "Values": Field("values")}
+_TERM: Shape = {
+    "MatchExpressions": nested("matchExpressions", _REQUIREMENT),
+    "MatchFields": nested("matchFields", _REQUIREMENT),
+}
 
 
 def check_pod_update(found: Found, new: Object, old: Object) -> None:
@@ -39,6 +46,7 @@ def check_pod_update(found: Found, new: Object, old: Object) -> None:
         for position, container in enumerate(after.get(field) or ()):
             if not container.get("image"):
                 found.append(required(f"spec.{field}[{position}].image"))
+            check_image_padding(found, container, f"spec.{field}[{position}]")
     if not _check_deadline(found, after, before):
         return
     _check_added_tolerations(found, after, before)
@@ -88,8 +96,9 @@ def _timeless(toleration: Object) -> Object:
 
 def _check_removed_gates(found: Found, after: Object, before: Object) -> None:
     had = {gate.get("name", "") for gate in before.get("schedulingGates") or ()}
-    for position, gate in enumerate(after.get("schedulingGates") or ()):
-        name = gate.get("name", "")
+    gates = enumerate(after.get("schedulingGates") or ())
+    last = {gate.get("name", ""): position for position, gate in gates}
+    for name, position in last.items():
         if name not in had:
             detail = f"only deletion is allowed, but found new scheduling gate '{name}'"
             found.append(forbidden(f"spec.schedulingGates[{position}].name", detail))
@@ -145,12 +154,12 @@ def _check_node_terms(found: Found, nodes: Object, earlier: Object) -> None:
     wanted = (nodes.get(_TERMS) or {}).get("nodeSelectorTerms") or []
     if had and len(had) != len(wanted):
         detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
-        found.append(invalid(path, wanted, detail))
+        found.append(invalid(path, internal(wanted, _TERM), detail))
         return
     for position, (new, old) in enumerate(zip(wanted, had, strict=False)):
         if not _only_added(new, old):
             detail = "only additions are allowed (no mutations or deletions)"
-            found.append(invalid(f"{path}[{position}]", new, detail))
+            found.append(invalid(f"{path}[{position}]", internal(new, _TERM), detail))
 
 
 def _only_added(new: Object, old: Object) -> bool:

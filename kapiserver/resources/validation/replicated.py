@@ -14,11 +14,17 @@ from kapiserver.resources.validation.formats import (
     check_non_negative,
     percent,
 )
+from kapiserver.resources.validation.internals import Field, Shape, integer, internal
 from kapiserver.resources.validation.labels import check_selector, is_empty, selects
 from kapiserver.resources.validation.pod_spec import check_template
 
 _MAX_INT64 = 2**63 - 1
 _MAX_DIGITS = 19
+_ROLLING: Shape = {"MaxUnavailable": integer("maxUnavailable"), "MaxSurge": integer("maxSurge")}
+_ROLLING_SETS: Shape = {
+    "Partition": integer("partition"),
+    "MaxUnavailable": Field("maxUnavailable"),
+}
 _NO_MATCH = "`selector` does not match template `labels`"
 
 
@@ -208,7 +214,7 @@ def _check_long_running(
 
 def _bad_strategy(path: str, kind: str, rolling: Any, choices: tuple[str, ...]) -> Any:
     """The value shown is the strategy as kube-apiserver holds it, hence the capitals."""
-    return unsupported(path, {"Type": kind, "RollingUpdate": rolling}, choices)
+    return unsupported(path, {"Type": kind, "RollingUpdate": internal(rolling, _ROLLING)}, choices)
 
 
 def _check_rolling_deployment(found: Found, rolling: Object, path: str) -> None:
@@ -242,12 +248,13 @@ def _check_stateful_strategy(found: Found, strategy: Object, path: str) -> None:
     elif kind == "OnDelete":
         if rolling is not None:
             detail = "only allowed for updateStrategy 'RollingUpdate'"
-            found.append(invalid(f"{path}.rollingUpdate", rolling, detail))
+            shown = internal(rolling, _ROLLING_SETS)
+            found.append(invalid(f"{path}.rollingUpdate", shown, detail))
     elif kind == "RollingUpdate":
         if rolling is not None:
             _check_rolling_stateful(found, rolling, f"{path}.rollingUpdate")
     else:
-        shown = {"Type": kind, "RollingUpdate": rolling}
+        shown = {"Type": kind, "RollingUpdate": internal(rolling, _ROLLING_SETS)}
         found.append(invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'"))
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import (
-    duplicate,
     forbidden,
     invalid,
     required,
@@ -14,12 +11,12 @@ from kapiserver.resources.field_errors import (
     unsupported,
 )
 from kapiserver.resources.pod_containers import each_container
-from kapiserver.resources.printing import text
 from kapiserver.resources.validation.formats import Found, check_id
+from kapiserver.resources.validation.internals import Field, Shape, internal, nested, text
 from kapiserver.resources.validation.paths import check_descending
 from kapiserver.resources.validation.pod_os import check_windows_options
 from kapiserver.resources.validation.pod_tolerance import Tolerance
-from kapiserver.resources.validation.repeats import repeated
+from kapiserver.resources.validation.sysctls import check_sysctls
 
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _GROUP_CHANGES = ("Always", "OnRootMismatch")
@@ -27,14 +24,35 @@ _GROUP_MERGES = ("Merge", "Strict")
 _LABEL_CHANGES = ("MountOption", "Recursive")
 _PROC_MOUNTS = ("Default", "Unmasked")
 _MAX_PROFILE_PATH = 4095
+_PROFILE: Shape = {"Type": text("type"), "LocalhostProfile": Field("localhostProfile")}
 _OWN_USERS = "when `hostUsers` is false"
-_SYSCTL_MAX = 253
-_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-_SYSCTL = f"^({_SEGMENT}[\\./])*{_SEGMENT}$"
-_sysctl = re.compile(_SYSCTL)
-# Which namespace a setting belongs to: shared with the node, it is the node's own.
-_NET_SETTINGS = ("net.",)
-_IPC_SETTINGS = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
+
+
+_CONTEXT: Shape = {
+    "Capabilities": nested("capabilities", {"Add": Field("add"), "Drop": Field("drop")}),
+    "Privileged": Field("privileged"),
+    "SELinuxOptions": nested(
+        "seLinuxOptions",
+        {"User": text("user"), "Role": text("role"), "Type": text("type"), "Level": text("level")},
+    ),
+    "WindowsOptions": nested(
+        "windowsOptions",
+        {
+            "GMSACredentialSpecName": Field("gmsaCredentialSpecName"),
+            "GMSACredentialSpec": Field("gmsaCredentialSpec"),
+            "RunAsUserName": Field("runAsUserName"),
+            "HostProcess": Field("hostProcess"),
+        },
+    ),
+    "RunAsUser": Field("runAsUser"),
+    "RunAsGroup": Field("runAsGroup"),
+    "RunAsNonRoot": Field("runAsNonRoot"),
+    "ReadOnlyRootFilesystem": Field("readOnlyRootFilesystem"),
+    "AllowPrivilegeEscalation": Field("allowPrivilegeEscalation"),
+    "ProcMount": Field("procMount"),
+    "SeccompProfile": nested("seccompProfile", _PROFILE),
+    "AppArmorProfile": nested("appArmorProfile", _PROFILE),
+}
 
 
 def check_pod_security(
@@ -47,11 +65,8 @@ def check_pod_security(
     check_id(found, get("runAsGroup"), f"{path}.runAsGroup")
     for position, group in enumerate(get("supplementalGroups") or ()):
         check_id(found, group, f"{path}.supplementalGroups[{position}]")
-    settings = get("sysctls") or ()
-    again = repeated(text(sysctl, "name") for sysctl in settings)
-    for position, sysctl in enumerate(settings):
-        here = f"{path}.sysctls[{position}].name"
-        _check_sysctl(found, sysctl, spec, here, again=position in again, lenient=node_sysctls)
+    if settings := get("sysctls"):
+        check_sysctls(found, settings, spec, f"{path}.sysctls", lenient=node_sysctls)
     _check_choice(found, context, "fsGroupChangePolicy", _GROUP_CHANGES, path)
     _check_seccomp(found, get("seccompProfile"), f"{path}.seccompProfile")
     _check_windows(found, context, path)
@@ -83,14 +98,14 @@ def check_container_security(found: Found, context: Object, path: str, host_user
     if get("allowPrivilegeEscalation") is False:
         if get("privileged"):
             detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-            found.append(invalid(path, context, detail))
+            found.append(invalid(path, internal(context, _CONTEXT), detail))
         added = (get("capabilities") or {}).get("add") or ()
         if "CAP_SYS_ADMIN" in added:
             detail = (
                 "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` "
                 "CAP_SYS_ADMIN"
             )
-            found.append(invalid(path, context, detail))
+            found.append(invalid(path, internal(context, _CONTEXT), detail))
     _check_windows(found, context, path)
     _check_app_armor(found, get("appArmorProfile"), f"{path}.appArmorProfile")
 
@@ -121,7 +136,7 @@ def _check_seccomp(found: Found, profile: Object | None, path: str) -> None:
             check_descending(found, local, field)
     elif local is not None:
         detail = "can only be set when seccomp type is Localhost"
-        found.append(invalid(field, profile, detail))
+        found.append(invalid(field, internal(profile, _PROFILE), detail))
 
 
 def _check_app_armor(found: Found, profile: Object | None, path: str) -> None:
@@ -139,28 +154,8 @@ def _check_app_armor(found: Found, profile: Object | None, path: str) -> None:
         found.append(required(field, "must be set when AppArmor type is Localhost"))
     elif local != local.strip():
         found.append(invalid(field, local, "must not be padded with whitespace"))
-    if len(local or "") > _MAX_PROFILE_PATH:
+    if len((local or "").encode()) > _MAX_PROFILE_PATH:
         found.append(too_long(field, _MAX_PROFILE_PATH))
-
-
-def _check_sysctl(
-    found: Found, sysctl: Object, spec: Object, path: str, *, again: bool, lenient: bool
-) -> None:
-    name = sysctl.get("name", "")
-    if not name:
-        found.append(required(path))
-    elif len(name) > _SYSCTL_MAX or not _sysctl.match(name):
-        detail = f"must have at most {_SYSCTL_MAX} characters and match regex {_SYSCTL}"
-        found.append(invalid(path, name, detail))
-    elif again:
-        found.append(duplicate(path, name))
-    dotted = name.replace("/", ".")
-    if lenient:
-        return
-    if spec.get("hostNetwork") and dotted.startswith(_NET_SETTINGS):
-        found.append(invalid(path, name, "may not be specified when 'hostNetwork' is true"))
-    elif spec.get("hostIPC") and dotted.startswith(_IPC_SETTINGS):
-        found.append(invalid(path, name, "may not be specified when 'hostIPC' is true"))
 
 
 def check_host_users(found: Found, spec: Object, path: str, tolerance: Tolerance) -> None:

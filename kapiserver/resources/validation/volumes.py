@@ -42,6 +42,11 @@ def check_volumes(
 ) -> dict[str, Object]:
     """Answers with the well-formed volumes by name: only they can be mounted."""
     good: dict[str, Object] = {}
+    created = {
+        f"{pod_name}-{volume.get('name', '')}"
+        for volume in (volumes if pod_name else ())
+        if "ephemeral" in volume
+    }
     for position, volume in enumerate(volumes):
         here = f"{path}[{position}]"
         name = volume.get("name", "")
@@ -55,22 +60,11 @@ def check_volumes(
             found.append(duplicate(f"{here}.name", name))
         if len(found) == before:
             good[name] = volume
-    if pod_name:
-        _check_own_claims(found, volumes, path, pod_name)
-    return good
-
-
-def _check_own_claims(found: Found, volumes: Any, path: str, pod_name: str) -> None:
-    """The claims that a pod's ephemeral volumes create are not for its other volumes."""
-    created = {
-        f"{pod_name}-{volume.get('name', '')}" for volume in volumes if "ephemeral" in volume
-    }
-    for position, volume in enumerate(volumes if created else ()):
         claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
         if claim in created:
-            here = f"{path}[{position}].persistentVolumeClaim.claimName"
             detail = "must not reference a PVC that gets created for an ephemeral volume"
-            found.append(invalid(here, claim, detail))
+            found.append(invalid(f"{here}.persistentVolumeClaim.claimName", claim, detail))
+    return good
 
 
 def _check_source(
@@ -93,15 +87,19 @@ def _check_source(
                 check_projected(found, source, here, lenient=tolerance.token_paths)
             else:
                 check(found, source, here)
-            if kind == "iscsi":
-                check_portal(found, source, path, volume.get("name", ""))
+            if kind == "ephemeral" and pod_name and volume.get("name"):
+                _check_claim_name(found, volume["name"], pod_name, f"{path}.name")
+        if kind == "iscsi":
+            check_portal(found, source, path, volume.get("name", ""))
     if count == 0:
         found.append(required(path, "must specify a volume type"))
-    elif "ephemeral" in volume and pod_name and volume.get("name"):
-        claim = f"{pod_name}-{volume['name']}"
-        for problem in dns1123_subdomain(claim):
-            detail = f'PVC name "{claim}": {problem}'
-            found.append(invalid(f"{path}.name", volume["name"], detail))
+
+
+def _check_claim_name(found: Found, name: str, pod_name: str, path: str) -> None:
+    """Of the claim that an ephemeral volume creates."""
+    claim = f"{pod_name}-{name}"
+    for problem in dns1123_subdomain(claim):
+        found.append(invalid(path, name, f'PVC name "{claim}": {problem}'))
 
 
 def _only(volume: Object) -> list[tuple[str, Any]]:

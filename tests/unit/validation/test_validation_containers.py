@@ -277,7 +277,10 @@ SECURITY: Cases = [
         [
             (
                 f"{C}.securityContext",
-                'Invalid value: {"privileged":true,"allowPrivilegeEscalation":false}: cannot set '
+                'Invalid value: {"Capabilities":null,"Privileged":true,"SELinuxOptions":null,'
+                '"WindowsOptions":null,"RunAsUser":null,"RunAsGroup":null,"RunAsNonRoot":null,'
+                '"ReadOnlyRootFilesystem":null,"AllowPrivilegeEscalation":false,"ProcMount":null,'
+                '"SeccompProfile":null,"AppArmorProfile":null}: cannot set '
                 "`allowPrivilegeEscalation` to false and `privileged` to true",
             )
         ],

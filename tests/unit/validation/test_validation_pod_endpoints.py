@@ -202,13 +202,11 @@ def test_a_status_keeps_what_its_writer_does_not_know_of() -> None:
     old["status"] |= {
         "observedGeneration": 2,
         "conditions": [{"type": "Ready", "status": "True", "observedGeneration": 2}],
-        "resourceClaimStatuses": [{"name": "gpu"}],
     }
     new = changed(old, "status", {"conditions": [{"type": "Ready", "status": "False"}]})
     assert _written(old, new)["status"] == {
         "observedGeneration": 2,
         "conditions": [{"type": "Ready", "status": "False", "observedGeneration": 2}],
-        "resourceClaimStatuses": [{"name": "gpu"}],
         "qosClass": "BestEffort",
     }
 

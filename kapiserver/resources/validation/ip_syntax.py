@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
+
+# not socket's, which pysyncobj puts its own in place of
+from _socket import AF_INET6, inet_ntop, inet_pton
 from functools import lru_cache
 
 from kapiserver.resources.field_errors import shown
@@ -66,12 +68,12 @@ def is_canonical_ip(text: str) -> bool:
     if _ordinary_ipv4.fullmatch(text):
         return True
     packed = _packed(text)
-    return packed is not None and socket.inet_ntop(socket.AF_INET6, packed) == text
+    return packed is not None and inet_ntop(AF_INET6, packed) == text
 
 
 def _packed(text: str) -> bytes | None:
     try:
-        return socket.inet_pton(socket.AF_INET6, text) if _global_ipv6.fullmatch(text) else None
+        return inet_pton(AF_INET6, text) if _global_ipv6.fullmatch(text) else None
     except OSError:
         return None
 

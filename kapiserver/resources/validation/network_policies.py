@@ -23,8 +23,7 @@ def check_policy(found: Found, spec: Object, before: Object | None) -> None:
     its own selector has bad ones."""
     known = {cidr for _, block in _blocks(before or {}) for cidr in _cidrs(block)}
     lenient = before is not None and bool(_selector_findings(before.get("podSelector")))
-    selectors: Found = []
-    check_selector(selectors, spec.get("podSelector"), "spec.podSelector")
+    check_selector(found, spec.get("podSelector"), "spec.podSelector", values=not lenient)
     for direction, peers in _DIRECTIONS:
         for number, rule in enumerate(items(spec, direction)):
             path = f"spec.{direction}[{number}]"
@@ -33,9 +32,8 @@ def check_policy(found: Found, spec: Object, before: Object | None) -> None:
             for position, peer in enumerate(items(rule, peers)):
                 here = f"{path}.{peers}[{position}]"
                 for field in ("podSelector", "namespaceSelector"):
-                    check_selector(selectors, peer.get(field), f"{here}.{field}")
+                    check_selector(found, peer.get(field), f"{here}.{field}", values=not lenient)
                 _check_peer(found, peer, here, known)
-    found += [cause for cause in selectors if not (lenient and _is_label_value(cause.field))]
     types = items(spec, "policyTypes")
     if len(types) > len(_TYPES):
         detail = "may not specify more than two policyTypes"
@@ -50,10 +48,6 @@ def _selector_findings(selector: Any) -> Found:
     found: Found = []
     check_selector(found, selector, "")
     return found
-
-
-def _is_label_value(field: str) -> bool:
-    return ".values[" in field
 
 
 def _check_port(found: Found, port: Object, path: str) -> None:

@@ -14,6 +14,7 @@ import trio
 
 from kapiserver.request import Frame
 from kapiserver.storage import ObjectStore, StoredObject, WatchQuery
+from kapiserver.storage.object import Selection
 
 Key = tuple[str, str]  # namespace, name
 
@@ -23,15 +24,17 @@ RESTART_SECONDS = 1.0
 class Changes:
     """Iterate over it for batches of keys. `run` must be running."""
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, name: str = "") -> None:
+        """`name`: only of objects that are called so."""
         self._objects = objects
+        self._selection = Selection(name=name)
         self._keys: dict[Key, None] = {}
         self._news = trio.Event()
 
     async def run(self) -> None:
         """Watch until cancelled. A watch that ends is started over: all keys come again."""
         while True:
-            await self._objects.watch(WatchQuery(self)).run(self)
+            await self._objects.watch(WatchQuery(self, self._selection)).run(self)
             await trio.sleep(RESTART_SECONDS)
 
     def add(self, key: Key) -> None:

@@ -3,8 +3,8 @@
 In: namespaces with a deletionTimestamp. Out: all their content is deleted (by the ordinary delete,
 so finalizers and grace are honoured; pods first), and when nothing is left, the finalizer
 `kubernetes` is taken out of spec.finalizers, which removes the namespace. What stands in the way is
-told in its conditions. Runs on the leader; everything it needs to know is stored, so a new leader goes on
-where the old one stopped.
+told in its conditions. Runs on the leader; everything it needs to know is stored, so a new leader
+goes on where the old one stopped.
 """
 
 from __future__ import annotations

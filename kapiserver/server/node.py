@@ -36,6 +36,7 @@ from kapiserver.controllers.bootstrap import NAMESPACES, ensure_objects
 from kapiserver.controllers.garbage_collector import GarbageCollector
 from kapiserver.controllers.leader import while_leading
 from kapiserver.controllers.namespace import NamespaceController
+from kapiserver.controllers.root_certificates import RootCertificatePublisher
 from kapiserver.controllers.service_accounts import ServiceAccountController
 from kapiserver.http import AddressInUse, BadCertificate, bind, serve
 from kapiserver.metrics import Metrics, RequestMetrics
@@ -127,6 +128,7 @@ class Node:
             admission=settings.admission_settings(config),
             lifetimes={"events": ttl, "events.events.k8s.io": ttl},
             companions={"services": self._allocation},
+            watch_seconds=config.min_request_timeout,
         )
         self._openapi = OpenAPI(registry, schemas)
         self._ready = False
@@ -166,6 +168,7 @@ class Node:
                 **more_paths(self.services),
             },
             kubelets=settings.kubelet_settings(self._config),
+            request_seconds=self._config.request_timeout,
         )
 
     def _openapi_answer(self, context: RequestContext) -> Response | None:
@@ -216,6 +219,10 @@ class Node:
         await ensure_objects(self.services)
         accounts = ServiceAccountController(self.services)
         await accounts.ensure(NAMESPACES)
+        certificates = settings.root_certificates_of(self._config)
+        publisher = RootCertificatePublisher(self.services, certificates) if certificates else None
+        if publisher is not None:
+            await publisher.ensure(NAMESPACES)
         await ensure_default(self.services, self._allocation.networks)
         kubernetes = KubernetesService(self.services, self._allocation, self._store, url)
         if self._store.is_leader:
@@ -231,6 +238,8 @@ class Node:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._leading, NamespaceController(self.services).run)
             nursery.start_soon(self._leading, accounts.run)
+            if publisher is not None:
+                nursery.start_soon(self._leading, publisher.run)
             nursery.start_soon(self._leading, ServiceCIDRController(self.services).run)
             nursery.start_soon(self._leading, Repair(self._allocation.records).run)
             nursery.start_soon(self._leading, kubernetes.run)

@@ -9,6 +9,7 @@ from kapiserver.cluster.joining import JoinDesk
 from kapiserver.config import ServerConfig, required_files
 from kapiserver.http import FrontEndConfig
 from kapiserver.pki import Authority, PkiError, read_pem
+from kapiserver.pki.verification import root_certificates
 from kapiserver.proxying import KubeletSettings
 from raftstore import Member, StoreConfig
 from raftstore.raft import RaftConfig
@@ -145,6 +146,19 @@ def token_key_of(config: ServerConfig) -> bytes | None:
         return None if path is None else read_pem(path)
     except PkiError as error:
         raise StartError(f"--service-account-signing-key-file: {error}") from error
+
+
+def root_certificates_of(config: ServerConfig) -> str:
+    """What pods can verify this server with (PEM): the client CA, if it is the server's, too.
+
+    Empty when the files do not tell.
+    """
+    try:
+        chain = b"" if config.tls_cert_file is None else read_pem(config.tls_cert_file)
+        authorities = b"" if config.client_ca_file is None else read_pem(config.client_ca_file)
+        return root_certificates(chain, authorities).decode("ascii")
+    except (PkiError, UnicodeDecodeError) as error:
+        raise StartError(f"--client-ca-file, --tls-cert-file: {error}") from error
 
 
 def authority_of(config: ServerConfig) -> Authority | None:

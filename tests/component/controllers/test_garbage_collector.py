@@ -147,18 +147,20 @@ async def test_a_reference_in_a_version_nobody_serves_proves_nothing(world: Coll
     assert await world.get("held") is not None
 
 
-async def test_what_owns_nothing_any_more_because_its_kind_went_is_gone(world: Collected) -> None:
+async def test_an_owner_that_was_seen_to_go_is_gone_when_its_kind_is_too(world: Collected) -> None:
     registry = world.api.services.scopes.registry
     registry.add(THING)
     thing = await world.make(
         {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}}, THINGS
     )
-    world.stop()
     await world.make(config_map("dependent", reference(thing)))
-    world.start()
     await world.delete("t", "Background", THINGS)
-    registry.remove(THING)
     await world.gone("dependent")
+    registry.remove(THING)
+    await world.make(config_map("other", {**reference(thing), "name": "u"}))
+    await world.make(config_map("late", reference(thing)))
+    await world.gone("late")
+    assert await world.get("other") is not None
 
 
 async def test_a_cluster_scoped_owner_owns_in_namespaces(world: Collected) -> None:

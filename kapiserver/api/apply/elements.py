@@ -88,9 +88,24 @@ def _value(value: Any) -> str:
     return quoted(value) if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-_KINDS = {"f": 0, "k": 1, "v": 2, "i": 3}
+def order(element: str) -> tuple[Any, ...]:
+    """Fields first, then keys, values, indexes: the order in which sets are listed and written."""
+    kind, rest = element[0], element[2:]
+    match kind:
+        case "k":
+            fields = orjson.loads(rest)
+            return 1, tuple((name, _value_order(value)) for name, value in fields.items())
+        case "v":
+            return 2, _value_order(orjson.loads(rest))
+        case "i":
+            return 3, int(rest)
+    return 0, rest
 
 
-def order(element: str) -> tuple[int, str]:
-    """Fields first, then keys, values, indexes: the order in which sets are listed."""
-    return _KINDS.get(element[0], 4), element
+def _value_order(value: Any) -> tuple[int, Any]:
+    """Numbers by value before strings, then booleans; what else there may be, by its text."""
+    if isinstance(value, bool):
+        return 2, value
+    if isinstance(value, int | float):
+        return 0, value
+    return (1, value) if isinstance(value, str) else (3, orjson.dumps(value))

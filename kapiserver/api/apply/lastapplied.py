@@ -28,8 +28,8 @@ def _annotation(obj: Object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def takeable(kind: Type, live: Object, api_version: str) -> FieldSet | None:
-    """What may be taken over without force; None if there is no config to go by."""
+def config_of(live: Object) -> Object | None:
+    """The config that was applied last to an object; None if there is none to go by."""
     text = _annotation(live)
     if not text:
         return None
@@ -37,11 +37,15 @@ def takeable(kind: Type, live: Object, api_version: str) -> FieldSet | None:
         last: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(last, dict) or last.get("apiVersion") != api_version:
+    if not isinstance(last, dict) or last.get("kind") != live["kind"]:
         return None
-    comparison = compare(kind, last, live)
+    return last if isinstance(last.get("apiVersion"), str) else None
+
+
+def unchanged(kind: Type, last: Object, live: Object) -> FieldSet:
+    """What is as `last` says: this may be taken over without force."""
     fields = field_set(kind, last)
-    for changed in comparison:
+    for changed in compare(kind, last, live):
         fields = difference(fields, changed)
     return fields
 
@@ -71,6 +75,8 @@ def _written(config: Object) -> str:
     annotations = metadata.get("annotations")
     if annotations is not None:
         metadata["annotations"] = {k: v for k, v in annotations.items() if k != ANNOTATION}
+    else:
+        metadata.pop("annotations", None)
     shown = {**config, "metadata": metadata}
     options = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(shown, option=options).decode()

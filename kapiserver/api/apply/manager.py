@@ -57,8 +57,9 @@ class FieldManager:
         self.api_version = f"{group}/{version.name}" if group else version.name
         self._schema = version.schema
         self._subresource = subresource
-        # a Scale has no annotations of its own that could hold a config
-        self._annotated = subresource != "scale"
+        # A Scale has no annotations that could hold a config, and upstream keeps no time of those
+        # who write through it.
+        self._scale = subresource == "scale"
         self._types = types
         self._versions = KindVersions(definition, types, registry, subresource)
 
@@ -118,7 +119,10 @@ class FieldManager:
             fields = gained if left is None else union(left.fields, gained)
             if before is not None and before.fields == fields:  # new values, nothing new to own
                 fields, unsorted = before.fields, frozenset()
-            table[me] = Owner(fields, self.api_version, now)
+            time = now
+            if self._scale:
+                time = "" if before is None else before.time
+            table[me] = Owner(fields, self.api_version, time)
         fewer = capped(table)
         if entries and fewer is managers:
             new["metadata"][_FIELD] = entries
@@ -152,11 +156,12 @@ class FieldManager:
         if owner is not None:
             fields = ownable(owner.fields)
             if fields:
-                time = now if live is None or merged != base else owner.time
+                changed = (live is None or merged != base) and not self._scale
+                time = now if changed else owner.time
                 table[me] = Owner(fields, self.api_version, time)
             else:
                 del table[me]
-        if who == lastapplied.MANAGER and self._annotated:
+        if who == lastapplied.MANAGER and not self._scale:
             merged = lastapplied.refresh(merged, config)
         metadata = dict(merged.get("metadata") or {})
         if table:
@@ -176,6 +181,13 @@ class FieldManager:
         if text:
             raise Untyped(text)
 
+    def _fits(self, config: Object) -> bool:
+        try:
+            self.check(config)
+        except Untyped:
+            return False
+        return True
+
     def _apply(
         self, base: Object, config: Object, managers: Managers, who: str, force: bool
     ) -> Applied:
@@ -184,11 +196,12 @@ class FieldManager:
         try:
             return apply(self._versions, base, config, version, managers, me, force=force)
         except Conflicted as conflicted:
-            if who != lastapplied.MANAGER or not self._annotated:
+            if who != lastapplied.MANAGER or self._scale:
                 raise
-            takeable = lastapplied.takeable(self._types.of(self._schema), base, version)
-            if takeable is None:
+            last = lastapplied.config_of(base)
+            if last is None or last["apiVersion"] != version or not self._fits(last):
                 raise
+            takeable = lastapplied.unchanged(self._types.of(self._schema), last, base)
             left = [c for c in conflicted.conflicts if not has(takeable, c.path)]
             if left:
                 raise Conflicted(left) from conflicted

@@ -138,9 +138,11 @@ def below(fields: FieldSet, element: str) -> FieldSet:
 
 def in_order(fields: FieldSet) -> FieldSet:
     """The same set with its keys in the order in which upstream writes them."""
+    elements = sorted(fields)
+    if elements and elements[-1][0] != "f":  # not names alone, which are in order as text
+        elements.sort(key=lambda element: (element != SELF, *order(element)))
     return {
-        element: in_order(node) if (node := fields[element]) else MEMBER
-        for element in sorted(fields)
+        element: in_order(node) if (node := fields[element]) else MEMBER for element in elements
     }
 
 
@@ -162,6 +164,8 @@ def _parse(fields: Mapping[str, Any]) -> FieldSet:
         element = canonical(key)
         if element is None:
             continue
+        if node is None:
+            node = MEMBER
         if not isinstance(node, Mapping):
             raise FieldsError(f"error decoding set: {key} must be an object")
         inner = _parse(node)

@@ -89,7 +89,6 @@ DEDUCED = MapType()
 DEDUCED.values = DEDUCED
 
 
-
 def holds_free_form(kind: Type) -> bool:
     """Whether there is a place for free-form data in or below a type; found out once."""
     if isinstance(kind, Leaf):

@@ -60,9 +60,9 @@ def update(
     """The table after an update, and what the update gave new values to (which the caller adds to
     what the writer had before)."""
     comparison = compare(versions.type_of(version), live, new).ownable()
-    if comparison.same:
-        return managers, EMPTY
     out = _reconciled(versions, managers)
+    if comparison.same:
+        return out, EMPTY
     out = _settle(versions, live, new, version, out, None, comparison, force=True)
     gained = without_trees(comparison.changed(), versions.ignored(version))
     return out, gained
@@ -95,16 +95,24 @@ def apply(
 
 
 def _reconciled(versions: Versions, managers: Managers) -> Managers:
-    """Every set as today's schema has it; managers of unknown versions are left out."""
+    """Every set as today's schema has it; the very same table if nothing changed.
+
+    Managers of unknown versions, and those that own nothing, are left out.
+    """
     out: Managers = {}
+    changed = False
     for manager, owner in managers.items():
         try:
-            kind = versions.type_of(owner.api_version)
+            fields = reconcile(versions.type_of(owner.api_version), owner.fields)
         except UnknownVersion:
+            fields = EMPTY
+        if fields is owner.fields and fields:
+            out[manager] = owner
             continue
-        fields = reconcile(kind, owner.fields)
-        out[manager] = owner if fields is owner.fields else owner._replace(fields=fields)
-    return out
+        changed = True
+        if fields:
+            out[manager] = owner._replace(fields=fields)
+    return out if changed else managers
 
 
 def _settle(

@@ -17,7 +17,7 @@ from kapiserver.api.apply.managers import (
     is_reset,
 )
 from kapiserver.api.apply.reconcile import reconcile
-from kapiserver.api.apply.sets import FieldsError, FieldSet, of_paths, parse
+from kapiserver.api.apply.sets import FieldsError, FieldSet, in_order, of_paths, parse
 from kapiserver.api.apply.types import FieldTypes
 from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import SchemaSet
@@ -106,10 +106,19 @@ def test_paths_are_shown_as_upstream_shows_them() -> None:
 def test_sets_from_outside_are_brought_to_one_form() -> None:
     sent: Any = {"f:a": {".": {}}, "f:b": {"f:c": {}, "x:d": {}}, "f:e": {"x:d": {}}}
     assert parse(sent) == {"f:a": {}, "f:b": {"f:c": {}}, "f:e": {}}
+    assert parse({"f:a": None}) == {"f:a": {}}
     refused: list[Any] = [[], {"f:a": []}, {"q": {}}]
     for wrong in refused:
         with pytest.raises(FieldsError):
             parse(wrong)
+
+
+def test_sets_are_written_in_order() -> None:
+    keys = ['k:{"a":"x","p":80}', 'k:{"a":"x","p":443}', 'k:{"a":"y","p":8}', 'k:{"p":1}']
+    values = ["v:1.5", "v:2", "v:10", 'v:"1"', "v:false", "v:true", "v:null"]
+    for expected in (keys, values, ["i:2", "i:10"], ["f:A", "f:a", "f:b"]):
+        shuffled: FieldSet = {element: {} for element in [*reversed(expected), "."]}
+        assert list(in_order(shuffled)) == [".", *expected]
 
 
 ENTRY = {

@@ -74,19 +74,21 @@ def _subjects(kind: str) -> Cell:
     return cell
 
 
-_BINDING_COLUMNS: tuple[Column, ...] = (
-    NAME,
-    column("Role", _role, doc("rbac.v1.RoleBinding.roleRef")),
-    AGE,
-    column("Users", _subjects("User"), "Users in the roleBinding", wide=True),
-    column("Groups", _subjects("Group"), "Groups in the roleBinding", wide=True),
-    column(
-        "ServiceAccounts",
-        _subjects("ServiceAccount"),
-        "ServiceAccounts in the roleBinding",
-        wide=True,
-    ),
-)
+def _binding_columns(kind: str) -> tuple[Column, ...]:
+    noun = kind[0].lower() + kind[1:]
+    return (
+        NAME,
+        column("Role", _role, doc(f"rbac.v1.{kind}.roleRef")),
+        AGE,
+        column("Users", _subjects("User"), f"Users in the {noun}", wide=True),
+        column("Groups", _subjects("Group"), f"Groups in the {noun}", wide=True),
+        column(
+            "ServiceAccounts",
+            _subjects("ServiceAccount"),
+            f"ServiceAccounts in the {noun}",
+            wide=True,
+        ),
+    )
 
 
 def _role_definition(kind: str, plural: str, *, namespaced: bool) -> ResourceDefinition:
@@ -114,7 +116,7 @@ def _binding_definition(kind: str, plural: str, *, namespaced: bool) -> Resource
             complete=True,
             create_on_update=True,
         ),
-        columns=_BINDING_COLUMNS,
+        columns=_binding_columns(kind),
     )
 
 

@@ -133,3 +133,13 @@ def test_fields_that_describe_columns_exist() -> None:
     assert len(docs) > 80
     for doc in docs:
         assert published()[doc.schema]["properties"][doc.field]["description"]
+
+
+@pytest.mark.parametrize("kind", ["RoleBinding", "ClusterRoleBinding"])
+def test_bindings_are_described_by_their_own_kind(kind: str) -> None:
+    definition = REGISTRY.resource("rbac.authorization.k8s.io", f"{kind.lower()}s")
+    assert definition is not None
+    _, role, _, *subjects = (column.description for column in definition.columns)
+    assert role == FieldDoc(f"io.k8s.api.rbac.v1.{kind}", "roleRef")
+    noun = kind[0].lower() + kind[1:]
+    assert subjects == [f"{who} in the {noun}" for who in ("Users", "Groups", "ServiceAccounts")]

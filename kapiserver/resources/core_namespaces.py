@@ -25,7 +25,7 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def _defaults(obj: Object, context: WriteContext) -> None:
-    status = obj.get("status")
+    status = obj.setdefault("status", {}) if context.subresource == "status" else obj.get("status")
     if isinstance(status, dict) and not status.get("phase"):
         status["phase"] = "Active"
     _default_name_label(obj, context)

@@ -28,7 +28,11 @@ from kapiserver.resources.printing import (
 )
 from kapiserver.resources.service_kinds import EXTERNAL_NAME, LOAD_BALANCER, TYPES, from_outside
 from kapiserver.resources.service_rules import check_service, check_service_update
-from kapiserver.resources.service_updates import complete_cluster_ips, complete_update
+from kapiserver.resources.service_updates import (
+    complete_cluster_ips,
+    complete_update,
+    drop_internal_policy,
+)
 from kapiserver.resources.service_warnings import warn_of_service
 from kapiserver.resources.strategies import (
     set_default,
@@ -98,7 +102,9 @@ def _default_load_balancer_status(service: Object) -> None:
 
 def _prepare_for_create(service: Object, context: WriteContext) -> None:
     service["status"] = {"loadBalancer": {}}
-    complete_cluster_ips(service.setdefault("spec", {}))
+    spec = service.setdefault("spec", {})
+    complete_cluster_ips(spec)
+    drop_internal_policy(spec)
 
 
 def _prepare_for_update(service: Object, context: WriteContext) -> None:

@@ -88,6 +88,12 @@ def _volume_defaults(obj: Object, context: WriteContext) -> None:
     set_default(spec, "persistentVolumeReclaimPolicy", "Retain")
     set_default(spec, "volumeMode", "Filesystem")
     default_sources(spec)
+    _default_phase(obj, context)
+
+
+def _default_phase(obj: Object, context: WriteContext) -> None:
+    if context.subresource == "status":
+        set_default(obj.setdefault("status", {}), "phase", "Pending")
 
 
 def _claim_defaults(obj: Object, context: WriteContext) -> None:
@@ -95,6 +101,7 @@ def _claim_defaults(obj: Object, context: WriteContext) -> None:
     set_default(spec, "volumeMode", "Filesystem")
     round_up(spec.get("resources") or {}, "requests", "limits")
     round_up(obj.get("status") or {}, "capacity", "allocatedResources")
+    _default_phase(obj, context)
 
 
 def _prepare_volume(obj: Object, context: WriteContext) -> None:

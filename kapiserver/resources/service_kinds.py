@@ -8,6 +8,7 @@ from kapiserver.resources.printing import items
 CLUSTER_IP, NODE_PORT, LOAD_BALANCER = "ClusterIP", "NodePort", "LoadBalancer"
 EXTERNAL_NAME = "ExternalName"
 TYPES = (CLUSTER_IP, EXTERNAL_NAME, LOAD_BALANCER, NODE_PORT)
+TRAFFIC = ("Cluster", "Local")  # the policies for it
 HEADLESS = "None"  # as the value of clusterIP
 
 

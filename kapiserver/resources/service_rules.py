@@ -29,6 +29,7 @@ from kapiserver.resources.service_kinds import (
     CLUSTER_IP,
     EXTERNAL_NAME,
     LOAD_BALANCER,
+    TRAFFIC,
     TYPES,
     from_outside,
     is_headless,
@@ -52,7 +53,6 @@ from kapiserver.resources.validation.labels import check_labels, check_qualified
 from kapiserver.resources.validation.ports import PROTOCOLS
 
 _AFFINITIES = ("ClientIP", "None")
-_TRAFFIC = ("Cluster", "Local")
 _DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
 _IP_MODES = ("Proxy", "VIP")
 _MAX_STICKY_SECONDS = 86400
@@ -275,8 +275,8 @@ def _check_traffic(found: Found, spec: Object) -> None:
             found.append(invalid(field, external, detail))
     elif not external:
         found.append(required(field))
-    elif external not in _TRAFFIC:
-        found.append(unsupported(field, external, _TRAFFIC))
+    elif external not in TRAFFIC:
+        found.append(unsupported(field, external, TRAFFIC))
     health, field = spec.get("healthCheckNodePort") or 0, "spec.healthCheckNodePort"
     if health and needs_health_check(spec):
         check_port(found, health, field)
@@ -289,8 +289,8 @@ def _check_traffic(found: Found, spec: Object) -> None:
     if internal is None:
         if spec.get("type") in TYPES and spec.get("type") != EXTERNAL_NAME:
             found.append(required(field))
-    elif internal not in _TRAFFIC:
-        found.append(unsupported(field, internal, _TRAFFIC))
+    elif internal not in TRAFFIC:
+        found.append(unsupported(field, internal, TRAFFIC))
     distribution = spec.get("trafficDistribution")
     if distribution is not None and distribution not in _DISTRIBUTIONS:
         found.append(unsupported("spec.trafficDistribution", distribution, _DISTRIBUTIONS))

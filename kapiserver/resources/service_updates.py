@@ -12,6 +12,7 @@ from kapiserver.resources.printing import items, text
 from kapiserver.resources.service_kinds import (
     EXTERNAL_NAME,
     LOAD_BALANCER,
+    TRAFFIC,
     from_outside,
     needs_health_check,
     on_nodes,
@@ -29,6 +30,13 @@ def complete_update(spec: Object, before: Object) -> None:
     _keep_allocated(spec, before)
     _align_cluster_ips(spec, before)
     _drop_unused(spec, before)
+    drop_internal_policy(spec)
+
+
+def drop_internal_policy(spec: Object) -> None:
+    """A name has no traffic inside: the policy is taken, if it is one, and never shown."""
+    if spec.get("type") == EXTERNAL_NAME and spec.get("internalTrafficPolicy") in TRAFFIC:
+        del spec["internalTrafficPolicy"]
 
 
 def _keep_allocated(spec: Object, before: Object) -> None:

@@ -85,6 +85,16 @@ def test_what_a_type_has_no_use_for_goes(kind: str, dropped: set[str]) -> None:
     assert set(BEFORE) - set(updated(type=kind)) == dropped
 
 
+def test_a_name_has_no_policy_for_traffic_inside_the_cluster() -> None:
+    """What became one keeps none, and one that a client sets is taken without being kept."""
+    for policy in ("Cluster", "Local"):
+        assert "internalTrafficPolicy" not in updated(
+            type="ExternalName", internalTrafficPolicy=policy
+        )
+    assert updated(type="ExternalName", internalTrafficPolicy="x")["internalTrafficPolicy"] == "x"
+    assert updated(internalTrafficPolicy="Local")["internalTrafficPolicy"] == "Local"
+
+
 def test_what_the_client_asks_for_is_left_for_validation() -> None:
     assert updated(type="NodePort", healthCheckNodePort=30009)["healthCheckNodePort"] == 30009
     assert updated(type="ExternalName", clusterIP="10.0.0.9")["clusterIP"] == "10.0.0.9"

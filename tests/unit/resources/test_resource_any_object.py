@@ -20,7 +20,7 @@ import ryaml
 from resource_writes import MINIMAL, REGISTRY, context
 from strange_objects import Maker
 
-from kapiserver.errors import Cause
+from kapiserver.errors import BadRequest, Cause
 from kapiserver.resources.definition import Object, Prepare, ResourceDefinition, Version
 from kapiserver.resources.printing import unix_time
 from kapiserver.resources.protobuf import Encoder, Unwritable
@@ -30,6 +30,7 @@ from kapiserver.resources.strategies import next_generation
 
 OBJECTS_PER_KIND = int(os.environ.get("KAPISERVER_STRANGE_OBJECTS", "60"))
 SEED = int(os.environ.get("KAPISERVER_STRANGE_SEED", "7"))
+REFUSED = (Cause("", "not an object of this kind"),)
 KEPT = 40  # accepted objects of a kind that others are made from
 
 SCHEMAS = SchemaSet.load()
@@ -68,24 +69,31 @@ class Kind:
 
     def created(self, made: Object) -> Sequence[Cause]:
         told = context(None, "")
-        self._prepare(made, self.hooks.prepare_for_create, told)
+        if not self._prepare(made, self.hooks.prepare_for_create, told):
+            return REFUSED
         return self._findings(made, self.hooks.validate_create, told)
 
     def updated(self, made: Object, old: Object, subresource: str) -> Sequence[Cause]:
         before = copy.deepcopy(old)
         told = context(old, subresource)
-        self._prepare(made, self.hooks.prepare_for_update, told)
+        if not self._prepare(made, self.hooks.prepare_for_update, told):
+            return REFUSED
         next_generation(old, made, self.hooks.generation_metadata)
         causes = self._findings(made, self.hooks.validate_update, told)
         assert old == before, "a hook changed the old object"
         return causes
 
-    def _prepare(self, made: Object, prepare: Prepare | None, told: Any) -> None:
-        if self.hooks.defaults is not None:
-            self.hooks.defaults(made, told)
-        SCHEMAS.validator(self.stored_schema).complete(made, FILL)
-        if prepare is not None:
-            prepare(made, told)
+    def _prepare(self, made: Object, prepare: Prepare | None, told: Any) -> bool:
+        """Whether it gets that far: some objects contradict themselves."""
+        try:
+            if self.hooks.defaults is not None:
+                self.hooks.defaults(made, told)
+            SCHEMAS.validator(self.stored_schema).complete(made, FILL)
+            if prepare is not None:
+                prepare(made, told)
+        except BadRequest:
+            return False
+        return True
 
     def _findings(self, made: Object, validate: Any, told: Any) -> Sequence[Cause]:
         causes = [] if validate is None else list(validate(made, told))

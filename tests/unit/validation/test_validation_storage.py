@@ -227,6 +227,16 @@ def test_the_status_of_a_claim() -> None:
     ]
 
 
+@pytest.mark.parametrize("resource", ["persistentvolumes", "persistentvolumeclaims"])
+def test_a_status_without_a_phase_is_pending(resource: str) -> None:
+    old = {"metadata": {"name": "x"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+    made, told = changed(old, "status", {"reason": "moving"}), context(old, "status")
+    hooks = strategy(resource)
+    assert hooks.defaults is not None
+    hooks.defaults(made, told)
+    assert made["status"] == {"reason": "moving", "phase": "Pending"}
+
+
 def test_claims_with_warnings() -> None:
     old_style = changed(
         CLAIM, "metadata.annotations", {"volume.beta.kubernetes.io/storage-class": "fast"}

@@ -176,23 +176,17 @@ def _by_device(status: Object) -> Mapping[tuple[str, ...], Object]:
 
 def _node_of(allocation: Object) -> str:
     """The one node that can use what was allocated."""
-    terms: Any = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or ()
+    terms: list[Any] = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or []
     if len(terms) != 1 or terms[0].get("matchExpressions"):
         return ""
-    fields: Any = terms[0].get("matchFields") or ()
+    fields: list[Any] = terms[0].get("matchFields") or []
     if len(fields) != 1:
         return ""
-    values = fields[0].get("values") or ()
+    values: list[Any] = fields[0].get("values") or []
     by_name = fields[0].get("key") == "metadata.name" and fields[0].get("operator") == "In"
     return str(values[0]) if by_name and len(values) == 1 else ""
 
 
 def _is_on(user: UserInfo, node: str) -> bool:
-    nodes = user.extra.get(_NODE_CLAIM) or ()
-    return (
-        bool(node)
-        and user.name.startswith(_ACCOUNT)
-        and len(nodes) == 1
-        and nodes[0] == node
-        and not dns1123_subdomain(node)
-    )
+    nodes = tuple(user.extra.get(_NODE_CLAIM, ()))
+    return nodes == (node,) and user.name.startswith(_ACCOUNT) and not dns1123_subdomain(node)

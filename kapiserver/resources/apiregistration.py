@@ -16,7 +16,7 @@ from kapiserver.resources.strategies import (
     split_status_and_metadata,
     with_status,
 )
-from kapiserver.resources.validation.formats import Found, check_subdomain
+from kapiserver.resources.validation.formats import Found, check_subdomain, in_range
 
 APIREGISTRATION = Group(
     "apiregistration.k8s.io", "io.k8s.kube-aggregator.pkg.apis.apiregistration", any_finalizers=True
@@ -95,6 +95,10 @@ def _check_target(found: Found, spec: Object) -> None:
         for field in ("namespace", "name")
         if not service.get(field)
     ]
+    port = number(service, "port")
+    if not 1 <= port <= 65535:
+        detail = f"port is not valid: {in_range(1, 65535)}"
+        found.append(invalid("spec.service.port", port, detail))
     if skips and bundle:
         detail = "may not be true if caBundle is present"
         found.append(invalid("spec.insecureSkipTLSVerify", True, detail))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kapiserver.errors import Cause
-from kapiserver.resources.autoscaling_v1 import from_v2, to_v2
+from kapiserver.resources.autoscaling_v1 import drop_round_trip, from_v2, to_v2
 from kapiserver.resources.declare import STATUS, Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
 from kapiserver.resources.printing import (
@@ -41,6 +41,7 @@ _SOURCES = {
 
 
 def _defaults(obj: Object, context: WriteContext) -> None:
+    drop_round_trip(obj)
     spec = obj.setdefault("spec", {})
     set_default(spec, "minReplicas", 1)
     if not spec.get("metrics"):

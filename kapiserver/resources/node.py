@@ -7,17 +7,28 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import Group
 from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
-from kapiserver.resources.field_errors import immutable
+from kapiserver.resources.field_errors import duplicate, immutable
 from kapiserver.resources.printing import column, table, text, value_at
 from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import without_status
 from kapiserver.resources.validation.formats import check_label
+from kapiserver.resources.validation.internals import Field, Shape, internal
+from kapiserver.resources.validation.internals import text as word
 from kapiserver.resources.validation.labels import check_labels
 from kapiserver.resources.validation.node_labels import DEPRECATED_NODE_LABELS
 from kapiserver.resources.validation.quantities import check_container_resources
 from kapiserver.resources.validation.scheduling import check_tolerations
 
 NODE = Group("node.k8s.io", "io.k8s.api.node")
+
+_TOLERATION: Shape = {
+    "Key": word("key"),
+    "Operator": word("operator"),
+    "Value": word("value"),
+    "Effect": word("effect"),
+    "TolerationSeconds": Field("tolerationSeconds"),
+}
+_TOLERATION_KEYS = ("key", "operator", "value", "effect")
 
 
 def _defaults(obj: Object, context: WriteContext) -> None:
@@ -33,7 +44,15 @@ def _validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
         check_container_resources(found, {"limits": overhead.get("podFixed")}, "overhead")
     scheduling = obj.get("scheduling") or {}
     check_labels(found, scheduling.get("nodeSelector"), "scheduling.nodeSelector")
-    check_tolerations(found, scheduling.get("tolerations") or (), "scheduling.tolerations")
+    tolerations = scheduling.get("tolerations") or ()
+    check_tolerations(found, tolerations, "scheduling.tolerations")
+    seen = set()
+    for position, toleration in enumerate(tolerations):
+        key = tuple(toleration.get(field, "") for field in _TOLERATION_KEYS)
+        if key in seen:
+            shown = internal(toleration, _TOLERATION)
+            found.append(duplicate(f"scheduling.tolerations[{position}]", shown))
+        seen.add(key)
     return found
 
 

@@ -24,10 +24,8 @@ _NOT_BOTH = "may not set both a target raw value and a target utilization"
 
 def check_autoscaler(found: Found, spec: Object, old: Object | None) -> None:
     smallest, largest = spec.get("minReplicas"), spec.get("maxReplicas", 0)
-    # one that scales to zero already may go on doing so
-    bound = 0 if old is not None and old.get("minReplicas") == 0 else 1
-    if smallest is not None and smallest < bound:
-        detail = f"must be greater than or equal to {bound}"
+    if smallest is not None and smallest < 0:
+        detail = "must be greater than or equal to 0"
         found.append(invalid("spec.minReplicas", smallest, detail))
     if largest < 1:
         found.append(invalid("spec.maxReplicas", largest, "must be greater than 0"))

@@ -5,7 +5,6 @@ Selectors are expressions; here they are only required and measured, not compile
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Hashable
 from typing import Any
 
@@ -39,6 +38,7 @@ from kapiserver.resources.validation.devices import (
 )
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.internals import NIL
+from kapiserver.resources.validation.ip_syntax import parse_cidr, parse_ip
 from kapiserver.resources.validation.label_syntax import qualified_name
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_node_selector
@@ -323,13 +323,11 @@ def _check_device_status(
 
 def _check_address(found: Found, text: str, path: str) -> None:
     """An address with the size of its network, as an interface has it."""
-    try:
-        address = ipaddress.ip_interface(text) if "/" in text else None
-    except ValueError:
-        address = None
-    if address is None:
+    network = parse_cidr(text)
+    if network is None:
         detail = "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"
         found.append(invalid(path, text, detail))
-    elif str(address) != text:
-        detail = f'must be in canonical form ("{address}")'
-        found.append(invalid(path, text, detail))
+        return
+    canonical = f"{parse_ip(text.partition('/')[0])}/{network.prefixlen}"
+    if canonical != text:
+        found.append(invalid(path, text, f'must be in canonical form ("{canonical}")'))

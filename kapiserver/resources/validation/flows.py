@@ -43,6 +43,8 @@ _VERBS = (
     "watch",
 )
 _EXEMPT = "exempt"
+# How v1beta3 said that a level has no shares, which now is a zero like others.
+_ROUND_TRIP = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares"
 _NOT_NEGATIVE = "must be a non-negative integer"
 _NAMESPACES = "each member of this list must be '*' or a DNS-1123 label; "
 
@@ -76,7 +78,7 @@ def check_flow_conditions(found: Found, obj: Object) -> None:
             found.append(duplicate(path, kind))
         seen.add(kind)
         if not kind:
-            found.append(required(path, "must not be empty"))
+            found.append(required(path))
 
 
 def _check_precedence(found: Found, name: str, precedence: int, path: str) -> None:
@@ -217,8 +219,11 @@ def _url_problem(url: str) -> str:
 def check_priority_level(found: Found, obj: Object) -> None:
     name, spec = obj.get("metadata", {}).get("name", ""), obj.get("spec") or {}
     kind, limited, exempt = spec.get("type", ""), spec.get("limited"), spec.get("exempt")
+    if _ROUND_TRIP in (obj["metadata"].get("annotations") or {}):
+        detail = f"annotation '{_ROUND_TRIP}' is forbidden"
+        found.append(forbidden("metadata.annotations", detail))
     if (name == _EXEMPT) != (kind == "Exempt"):
-        detail = "type must be 'Exempt' if and only if name is 'exempt'"
+        detail = "must be 'Exempt' if and only if `name` is 'exempt'"
         found.append(invalid("spec.type", kind, detail))
     if kind == "Exempt":
         if limited is not None:

@@ -61,6 +61,7 @@ _STATUSES = ("False", "True", "Unknown")
 _CONDITIONS = "status.conditions"
 _CERTIFICATE = "status.certificate"
 _MAX_BUNDLE = 1 << 20
+_LONG_FORM = 0x80  # a length of DER above this says how many bytes the length has
 _OMITTED = "<value omitted>"
 
 
@@ -188,9 +189,26 @@ def _chain_problem(text: bytes) -> str:
             return f'only CERTIFICATE PEM blocks are allowed, found "{block.kind}"'
         if block.has_headers:
             return "no PEM block headers are permitted"
-        if certificate_of(block.data) is None:
+        certificates = _concatenated(block.data)
+        if not certificates:
+            return "found CERTIFICATE PEM block containing 0 certificates"
+        if any(certificate_of(certificate) is None for certificate in certificates):
             return MALFORMED
     return "" if count else "must contain at least one CERTIFICATE PEM block"
+
+
+def _concatenated(data: bytes) -> list[bytes]:
+    """The DER values that follow each other, as long as their headers say how long they are."""
+    values = []
+    while data:
+        size = data[1] if len(data) > 1 else 0
+        header = 2
+        if size > _LONG_FORM:
+            header += size - _LONG_FORM
+            size = int.from_bytes(data[2:header], "big")
+        values.append(data[: header + size])
+        data = data[header + size :]
+    return values
 
 
 # -- trust bundles -----------------------------------------------------------------------------

@@ -5,12 +5,17 @@ from __future__ import annotations
 import copy
 import json
 
-from kapiserver.resources.autoscaling_v1 import METRICS, from_v2, to_v2
+import pytest
+
+from kapiserver.resources.autoscaling_v1 import BEHAVIOR, CURRENT_METRICS, METRICS, from_v2, to_v2
 from kapiserver.resources.core_events import from_core, to_core
 from kapiserver.resources.definition import Object
 from kapiserver.resources.registry import builtin_registry
+from tests.unit.validation.validation_cases import AUTOSCALER as SPEC
+from tests.unit.validation.validation_cases import created
 
 REGISTRY = builtin_registry()
+AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
 
 AUTOSCALER: Object = {
     "metadata": {"name": "h", "annotations": {"mine": "stays"}},
@@ -90,7 +95,133 @@ def test_an_autoscaler_survives_a_v1_clients_read_and_write() -> None:
     obj = copy.deepcopy(AUTOSCALER)
     from_v2(obj)
     to_v2(obj)
-    assert obj == AUTOSCALER
+    expected = copy.deepcopy(AUTOSCALER)
+    # what the field says comes after what the annotation says
+    expected["spec"]["metrics"].append(expected["spec"]["metrics"].pop(0))
+    # a value that a v1 struct cannot leave out
+    expected["status"]["currentMetrics"][0]["resource"]["current"]["averageValue"] = "0"
+    assert obj == expected
+
+
+_PODS: Object = {"metric": {"name": "m", "selector": {}}}
+_DESCRIBED: Object = {"describedObject": {"kind": "K", "name": "n"}, "metric": {"name": "m"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "flat", "back"),
+    [
+        (
+            "object",
+            _DESCRIBED | {"target": {"type": "AverageValue", "averageValue": "2"}},
+            {
+                "target": {"kind": "K", "name": "n"},
+                "metricName": "m",
+                "targetValue": "0",
+                "averageValue": "2",
+            },
+            {"type": "AverageValue", "value": "0", "averageValue": "2"},
+        ),
+        (
+            "pods",
+            _PODS | {"target": {"type": "AverageValue", "averageValue": "2"}},
+            {"metricName": "m", "targetAverageValue": "2", "selector": {}},
+            {"type": "AverageValue", "averageValue": "2"},
+        ),
+        (
+            "containerResource",
+            {
+                "name": "cpu",
+                "container": "c",
+                "target": {"type": "Utilization", "averageUtilization": 5},
+            },
+            {"name": "cpu", "targetAverageUtilization": 5, "container": "c"},
+            {"type": "Utilization", "averageUtilization": 5},
+        ),
+        (
+            "external",
+            _PODS | {"target": {"type": "Value", "value": "2"}},
+            {"metricName": "m", "metricSelector": {}, "targetValue": "2"},
+            {"type": "Value", "value": "2"},
+        ),
+    ],
+)
+def test_metrics_in_annotations_are_flat(
+    kind: str, source: Object, flat: Object, back: Object
+) -> None:
+    metric = {"type": kind[:1].upper() + kind[1:], kind: source}
+    obj: Object = {"metadata": {}, "spec": {"metrics": [copy.deepcopy(metric)]}}
+    from_v2(obj)
+    written = obj["metadata"]["annotations"][METRICS]
+    assert json.loads(written) == [{"type": metric["type"], kind: flat}]
+    to_v2(obj)
+    assert obj["spec"]["metrics"] == [{"type": metric["type"], kind: source | {"target": back}}]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "percentage", "left"),
+    [
+        (["cpu:1", "cpu:2"], 1, 0),
+        (["cpu", "cpu:2"], None, 1),
+        (["memory:3", "cpu:2"], 2, 1),
+        (["memory:3"], None, 1),
+    ],
+)
+def test_the_first_metric_of_cpu_is_the_field(
+    metrics: list[str], percentage: int | None, left: int
+) -> None:
+    specs: list[Object] = []
+    for metric in metrics:
+        name, _, used = metric.partition(":")
+        target = {"averageUtilization": int(used)} if used else {"averageValue": "1"}
+        specs.append({"type": "Resource", "resource": {"name": name, "target": target}})
+    obj: Object = {"metadata": {}, "spec": {"metrics": specs}}
+    from_v2(obj)
+    assert obj["spec"].get("targetCPUUtilizationPercentage") == percentage
+    assert len(json.loads(obj["metadata"].get("annotations", {}).get(METRICS, "[]"))) == left
+
+
+def test_metrics_in_use_are_of_the_annotation_or_else_of_the_field() -> None:
+    status = {"currentCPUUtilizationPercentage": 7}
+    obj: Object = {"metadata": {}, "status": dict(status)}
+    to_v2(obj)
+    cpu = {"name": "cpu", "current": {"averageUtilization": 7}}
+    assert obj["status"] == {"currentMetrics": [{"type": "Resource", "resource": cpu}]}
+    external = {"type": "External", "external": {"metricName": "m", "currentAverageValue": "4"}}
+    annotations = {CURRENT_METRICS: json.dumps([external])}
+    obj = {"metadata": {"annotations": annotations}, "status": dict(status)}
+    to_v2(obj)
+    current = {"value": "0", "averageValue": "4"}
+    found = {"metric": {"name": "m"}, "current": current}
+    assert obj["status"] == {"currentMetrics": [{"type": "External", "external": found}]}
+
+
+def test_behavior_goes_under_its_names_in_go() -> None:
+    policies = [{"type": "Pods", "value": 1, "periodSeconds": 5}]
+    behavior: Object = {"scaleUp": {"policies": policies, "tolerance": "50m"}}
+    obj: Object = {"metadata": {}, "spec": {"behavior": behavior}}
+    from_v2(obj)
+    held = obj["metadata"]["annotations"]
+    assert held[BEHAVIOR] == (
+        '{"ScaleUp":{"StabilizationWindowSeconds":null,"SelectPolicy":null,'
+        '"Policies":[{"Type":"Pods","Value":1,"PeriodSeconds":5}],"Tolerance":"50m"},'
+        '"ScaleDown":null}'
+    )
+    to_v2(obj)
+    assert obj["spec"]["behavior"] == behavior
+    held = {BEHAVIOR: '{"scaleup":{"SELECTPOLICY":"Max"}}'}
+    obj = {"metadata": {"annotations": held}}
+    to_v2(obj)
+    assert obj["spec"]["behavior"] == {"scaleUp": {"selectPolicy": "Max"}}
+
+
+def test_no_stored_autoscaler_has_the_annotations() -> None:
+    tolerance = "autoscaling.alpha.kubernetes.io/scale-up-tolerance"
+    obj = copy.deepcopy(SPEC) | {"metadata": {"name": "h", "annotations": {METRICS: "[]"}}}
+    obj["metadata"]["annotations"][tolerance] = "1"
+    assert "annotations" not in created(AUTOSCALERS, obj)[0]["metadata"]
+    obj["metadata"]["annotations"]["mine"] = "stays"
+    made, _ = created(AUTOSCALERS, obj)
+    assert made["metadata"]["annotations"] == {"mine": "stays"}
 
 
 def test_annotations_that_are_not_json_are_ignored() -> None:

@@ -208,6 +208,22 @@ def test_a_certificate_comes_through_status_once() -> None:
     ]
 
 
+def test_blocks_with_several_certificates_or_with_none() -> None:
+    old = stored(REQUESTS, REQUEST)
+    der = [certificate(ca=ca).public_bytes(Encoding.DER) for ca in (True, False)]
+    for body, problem in (
+        (b"".join(der), ""),
+        (b"", "found CERTIFICATE PEM block containing 0 certificates"),
+        (der[0] + b"\x30\x01", "x509: malformed certificate"),
+        (der[0][:-1], "x509: malformed certificate"),
+    ):
+        block = pem_block("CERTIFICATE", body)
+        new = changed(old, "status.certificate", encoded(block.encode()))
+        shown = f'Invalid value: "<certificate data>": {problem}'
+        expected = [("status.certificate", shown)] if problem else []
+        assert update_refused(REQUESTS, old, new, "status") == expected
+
+
 def test_a_bundle_is_named_after_its_signer() -> None:
     assert refused(BUNDLES, BUNDLE) == []
     assert refused(BUNDLES, changed(BUNDLE, "metadata.name", "mine")) == [

@@ -186,6 +186,34 @@ def test_the_status_of_a_claim() -> None:
     ]
 
 
+_ID = ("driver", "pool", "device")
+_NOT_CIDR = "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("10.9.8.7/24", ""),
+        ("2001:db8::1/64", ""),
+        ("10.9.8.7", _NOT_CIDR),
+        ("300.9.8.0/24", _NOT_CIDR),
+        ("10.0.0.1/255.255.255.0", _NOT_CIDR),
+        ("010.009.008.000/24", 'must be in canonical form ("10.9.8.0/24")'),
+        ("2001:0db8::1/64", 'must be in canonical form ("2001:db8::1/64")'),
+    ],
+)
+def test_addresses_of_devices(address: str, problem: str) -> None:
+    old = allocated(stored(CLAIMS, CLAIM))
+    device = {
+        **{field: old["status"]["allocation"]["devices"]["results"][0][field] for field in _ID},
+        "networkData": {"ips": [address]},
+    }
+    new = changed(old, "status.devices", [device])
+    path = "status.devices[0].networkData.ips[0]"
+    expected = [(path, f'Invalid value: "{address}": {problem}')] if problem else []
+    assert update_refused(CLAIMS, old, new, "status") == expected
+
+
 SLICE_CASES: Cases = [
     (
         "spec.nodeName",

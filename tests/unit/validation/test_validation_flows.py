@@ -146,7 +146,7 @@ LEVEL_CASES: Cases = [
         [
             (
                 "spec.type",
-                "Invalid value: \"Exempt\": type must be 'Exempt' if and only if name is 'exempt'",
+                "Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'",
             ),
             ("spec.limited", "Forbidden: must be nil if the type is not Limited"),
         ],
@@ -216,5 +216,13 @@ def test_conditions_have_one_entry_per_type() -> None:
     new = changed(old, "status", {"conditions": [{"type": "A"}, {"type": "A"}, {}]})
     assert update_refused(FLOWS, old, new, "status") == [
         ("status.conditions[1].type", 'Duplicate value: "A"'),
-        ("status.conditions[2].type", "Required value: must not be empty"),
+        ("status.conditions[2].type", "Required value"),
+    ]
+
+
+def test_no_level_says_in_an_annotation_that_it_has_no_shares() -> None:
+    name = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares"
+    level = changed(LEVEL, "metadata.annotations", {name: ""})
+    assert refused(LEVELS, level) == [
+        ("metadata.annotations", f"Forbidden: annotation '{name}' is forbidden")
     ]

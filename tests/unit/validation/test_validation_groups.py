@@ -88,6 +88,15 @@ def test_a_runtime() -> None:
             '"match all values and all keys"',
         ),
     ]
+    twice = {"key": "a", "operator": "Exists", "effect": "NoExecute"}
+    same = {"scheduling": {"tolerations": [twice, {**twice, "tolerationSeconds": 5}]}}
+    assert refused(RUNTIMES, {**RUNTIME, **same}) == [
+        (
+            "scheduling.tolerations[1]",
+            'Duplicate value: {"Key":"a","Operator":"Exists","Value":"","Effect":"NoExecute",'
+            '"TolerationSeconds":5}',
+        )
+    ]
     assert update_refused(RUNTIMES, RUNTIME, changed(RUNTIME, "handler", "runc")) == [
         ("handler", 'Invalid value: "runc": field is immutable')
     ]
@@ -151,10 +160,14 @@ API_CASES: Cases = [
     ),
     (
         "spec.service",
-        {},
+        {"port": 65536},
         [
             ("spec.service.namespace", "Required value"),
             ("spec.service.name", "Required value"),
+            (
+                "spec.service.port",
+                "Invalid value: 65536: port is not valid: must be between 1 and 65535, inclusive",
+            ),
         ],
     ),
 ]

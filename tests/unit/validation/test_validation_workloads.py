@@ -401,6 +401,22 @@ def test_a_cron_job(path: str, value: Any, causes: list[tuple[str, str]]) -> Non
 
 AUTOSCALERS: Cases = [
     (
+        "spec.minReplicas",
+        -1,
+        [("spec.minReplicas", "Invalid value: -1: must be greater than or equal to 0")],
+    ),
+    (
+        "spec.minReplicas",
+        0,
+        [
+            (
+                "spec.metrics",
+                "Forbidden: must specify at least one Object or External metric to support "
+                "scaling to zero replicas",
+            )
+        ],
+    ),
+    (
         "spec.maxReplicas",
         0,
         [
@@ -467,3 +483,43 @@ def test_warnings_name_the_template() -> None:
     ]
     (dotted,) = warned("deployments.apps", changed(DEPLOYMENT, "metadata.name", "a.b"))
     assert dotted.startswith("metadata.name: this is used in Pod names and hostnames")
+
+
+def test_what_go_has_no_pointer_for_is_absent_when_it_is_empty() -> None:
+    sets = stored(
+        "statefulsets.apps",
+        {
+            **DEPLOYMENT,
+            "spec": {
+                **DEPLOYMENT["spec"],
+                "podManagementPolicy": "",
+                "persistentVolumeClaimRetentionPolicy": {"whenDeleted": ""},
+            },
+        },
+    )["spec"]
+    assert sets["podManagementPolicy"] == "OrderedReady"
+    assert sets["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Retain"
+    job = stored("cronjobs.batch", changed(CRON_JOB, "spec.concurrencyPolicy", ""))
+    assert job["spec"]["concurrencyPolicy"] == "Allow"
+
+
+def test_messages_show_strategies_and_policies_as_go_holds_them() -> None:
+    odd = {"type": "Odd", "rollingUpdate": {"maxSurge": "10%"}}
+    assert refused("deployments.apps", changed(DEPLOYMENT, "spec.strategy", odd)) == [
+        (
+            "spec.strategy",
+            'Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":0,'
+            '"MaxSurge":"10%"}}: supported values: "Recreate", "RollingUpdate"',
+        )
+    ]
+    old = stored("jobs.batch", JOB)
+    rule = {"action": "Ignore", "onPodConditions": [{"type": "X"}]}
+    new = changed(old, "spec.podFailurePolicy", {"rules": [rule]})
+    new = changed(new, "spec.podReplacementPolicy", "Failed")
+    assert update_refused("jobs.batch", old, new) == [
+        (
+            "spec.podFailurePolicy",
+            'Invalid value: {"Rules":[{"Action":"Ignore","OnExitCodes":null,"OnPodConditions":'
+            '[{"Type":"X","Status":"True"}]}]}: field is immutable',
+        )
+    ]

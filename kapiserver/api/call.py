@@ -16,17 +16,21 @@ from kapiserver.pipeline.request_info import RequestInfo
 from kapiserver.request import Connection, Request, UserInfo
 from kapiserver.resources.definition import Object, WriteContext
 
+WATCH_SECONDS = 1800.0
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """What all calls share. By resource: `lifetimes`, seconds after which its objects expire, and
-    `companions`, which are asked what is written together with its objects."""
+    `companions`, which are asked what is written together with its objects. `watch_seconds`: how
+    long a watch lasts at least, and half of the most, if the client does not say; 0: for ever."""
 
     scopes: Scopes
     admission: AdmissionChain
     lifetimes: Mapping[str, int] = field(default_factory=dict)
     companions: Mapping[str, Companion] = field(default_factory=dict)
     authorizer: Authorizer | None = None  # None: for the server's own calls
+    watch_seconds: float = WATCH_SECONDS
 
 
 def internal_call(

@@ -9,24 +9,30 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-import orjson
-import ryaml
-
-from kapiserver.api.documents import Document, accepted, answer, document, require_read
-from kapiserver.errors import NotAcceptable
+from kapiserver.api.documents import Document, answer, check_route, document
+from kapiserver.api.negotiation import (
+    JSON,
+    PROTOBUF,
+    ROUTED,
+    Output,
+    negotiate,
+    negotiate_as,
+    wants_pretty,
+)
+from kapiserver.api.render import encode
+from kapiserver.errors import NotFound
+from kapiserver.pipeline.query import parse_query
 from kapiserver.request import Request, Response
 from kapiserver.resources.definition import ResourceDefinition, Subresource
 from kapiserver.resources.protobuf import Encoder
 from kapiserver.resources.registry import Registry
 
-JSON = b"application/json"
-YAML = b"application/yaml"
-PROTOBUF = b"application/vnd.kubernetes.protobuf"
 AGGREGATED_GROUP = "apidiscovery.k8s.io"
-AGGREGATED_VERSIONS = ("v2", "v2beta1")
-_AGGREGATED_KIND = "APIGroupDiscoveryList"
+AGGREGATED_VERSION = "v2"
+AGGREGATED_KIND = "APIGroupDiscoveryList"
 _PUBLIC = ((b"cache-control", b"public"),)
 # Documents kept: a few forms of each group and version, and one /api for each address of ours.
 _MOST = 4096
@@ -50,52 +56,53 @@ class Discovery:
     def respond(self, parts: Sequence[str], request: Request) -> Response | None:
         """Answer a path given as its segments (`("apis", "apps", "v1")`).
 
-        None: not a discovery path, or a group or version that is not served. Raises NotAcceptable
-        and MethodNotAllowed.
+        None: not a discovery path, or a group that is not served. Raises NotAcceptable,
+        MethodNotAllowed, and NotFound below what upstream's router has. The list of groups and the
+        groups themselves are not behind that router: any method gets them.
         """
         match parts:
-            case ["api" | "apis" as root]:
-                require_read(request)
-                return self._root(root, request)
-            case ["api", version] if version:
-                group = ""
+            case ["api"]:
+                check_route(request, ROUTED)
+                address = self._address(request)
+                return self._root("api", request, lambda: api_versions(self._registry, address))
+            case ["apis"]:
+                return self._root("apis", request, lambda: group_list(self._registry))
+            case ["api", version]:
+                return self._resources("", version, request)
             case ["apis", group] if group:
                 return self._legacy(
                     ("group", group), request, lambda: group_document(self._registry, group)
                 )
-            case ["apis", group, version] if group and version:
-                pass
-            case _:
-                return None
-        return self._legacy(
-            ("resources", group, version),
-            request,
-            lambda: resource_list(self._registry, group, version),
-        )
+            case ["apis", group, version]:
+                return self._resources(group, version, request)
+            case ["api", *_]:
+                raise NotFound.resource()
+            case ["apis", group, *_] if group in self._registry.builtin_groups:
+                raise NotFound.resource()
+        return None
 
-    def _root(self, root: str, request: Request) -> Response:
-        for clause in accepted(request.header(b"accept")):
-            parameters = dict(clause.parameters)
-            wanted = parameters.get("as", "")
-            if not wanted:
-                if _legacy_type(clause.media_type) is not None:
-                    break
-            elif (
-                wanted == _AGGREGATED_KIND
-                and parameters.get("g") == AGGREGATED_GROUP
-                and parameters.get("v") in AGGREGATED_VERSIONS
-                and clause.media_type == "application/json"
-            ):
-                return answer(request, self._aggregated(root, parameters["v"]), _PUBLIC)
-        if root == "apis":
-            found = self._legacy(("apis",), request, lambda: group_list(self._registry))
-        else:
-            address = self._address(request)
-            found = self._legacy(
-                ("api", address), request, lambda: api_versions(self._registry, address)
+    def _root(
+        self, root: str, request: Request, make: Callable[[], dict[str, Any] | None]
+    ) -> Response | None:
+        accept = request.header(b"accept") or b""
+        media_type = negotiate_as(accept, AGGREGATED_GROUP, AGGREGATED_VERSION, AGGREGATED_KIND)
+        if media_type and (media_type != PROTOBUF or self._encoder is not None):
+            return answer(
+                request, self._aggregated(root, self._output(request, media_type)), _PUBLIC
             )
-        assert found is not None, "/api and /apis are always there"
-        return found
+        key = (root, self._address(request)) if root == "api" else (root,)
+        return self._legacy(key, request, make)
+
+    def _resources(self, group: str, version: str, request: Request) -> Response | None:
+        def make() -> dict[str, Any] | None:
+            return resource_list(self._registry, group, version)
+
+        routed = group in self._registry.builtin_groups
+        if routed:
+            if version not in self._registry.group_versions(group):
+                raise NotFound.resource()
+            check_route(request, ROUTED)
+        return self._legacy(("resources", group, version), request, make)
 
     def _address(self, request: Request) -> str:
         server = request.connection.server
@@ -104,42 +111,50 @@ class Discovery:
         host, port = server
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def _aggregated(self, root: str, version: str) -> Document:
+    def _output(self, request: Request, media_type: str) -> Output:
+        pretty = parse_query(request.query).get("pretty", [""])[0]
+        return Output(
+            media_type,
+            media_type == JSON and wants_pretty(pretty, request.header(b"user-agent")),
+            encoder=self._encoder if media_type == PROTOBUF else None,
+        )
+
+    def _aggregated(self, root: str, output: Output) -> Document:
         def make() -> Document:
             groups = [""] if root == "api" else _named_groups(self._registry)
             body = {
-                "kind": _AGGREGATED_KIND,
-                "apiVersion": f"{AGGREGATED_GROUP}/{version}",
+                "kind": AGGREGATED_KIND,
+                "apiVersion": f"{AGGREGATED_GROUP}/{AGGREGATED_VERSION}",
                 "metadata": {},
                 "items": [aggregated_group(self._registry, group) for group in groups],
             }
             content_type = (
-                f"application/json;g={AGGREGATED_GROUP};v={version};as={_AGGREGATED_KIND}"
+                f"{output.media_type};g={AGGREGATED_GROUP};v={AGGREGATED_VERSION};"
+                f"as={AGGREGATED_KIND}"
             )
-            return document(orjson.dumps(body) + b"\n", content_type.encode())
+            return document(encode(body, output), content_type.encode())
 
-        found = self._kept(("aggregated", root, version), make)
+        found = self._kept(("aggregated", root, *_form(output)), make)
         assert found is not None, "make never says that there is none"
         return found
 
     def _legacy(
         self, key: _Key, request: Request, make: Callable[[], dict[str, Any] | None]
     ) -> Response | None:
-        require_read(request)
-        content_type = _negotiated(request, protobuf=self._encoder is not None)
+        accept = request.header(b"accept") or b""
+        found = negotiate(accept, convertible=False, protobuf=self._encoder is not None)
+        output = self._output(request, found.media_type)
+        if found.pretty:
+            output = replace(output, pretty=True)
 
         def made() -> Document | None:
             body = make()
             if body is None:
                 return None
-            if content_type == YAML:
-                return document(ryaml.dumps(body).encode(), YAML)
-            if content_type == PROTOBUF and self._encoder is not None:
-                return document(self._encoder.document(body), PROTOBUF)
-            return document(orjson.dumps(body) + b"\n", JSON)
+            return document(encode(body, output), output.content_type)
 
-        found = self._kept((*key, content_type.decode()), made)
-        return None if found is None else answer(request, found)
+        kept = self._kept((*key, *_form(output)), made)
+        return None if kept is None else answer(request, kept)
 
     def _kept(self, key: _Key, make: Callable[[], Document | None]) -> Document | None:
         if self._generation != self._registry.generation or len(self._documents) >= _MOST:
@@ -154,30 +169,8 @@ class Discovery:
             return found
 
 
-def _legacy_type(media_type: str) -> bytes | None:
-    match media_type:
-        case "application/json" | "*/*" | "application/*":
-            return JSON
-        case "application/yaml":
-            return YAML
-        case "application/vnd.kubernetes.protobuf":
-            return PROTOBUF
-    return None
-
-
-def _negotiated(request: Request, *, protobuf: bool) -> bytes:
-    """The first form that is accepted and can be made; JSON rather than protobuf, if both are."""
-    found: list[bytes] = []
-    for clause in accepted(request.header(b"accept")):
-        content_type = _legacy_type(clause.media_type)
-        if content_type is not None and not any(name == "as" for name, _ in clause.parameters):
-            found.append(content_type)
-    if not (found if protobuf else set(found) - {PROTOBUF}):
-        raise NotAcceptable(
-            "only the following media types are accepted: application/json, application/yaml, "
-            "application/vnd.kubernetes.protobuf"
-        )
-    return next((each for each in found if each != PROTOBUF), PROTOBUF)
+def _form(output: Output) -> _Key:
+    return (output.media_type, "pretty" if output.pretty else "")
 
 
 # --- documents: registry -> plain data ---------------------------------------------------------

@@ -7,10 +7,9 @@ Shared by discovery and OpenAPI. Nothing here is per client or grows with reques
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
+from kapiserver.api.accept import check_routed
 from kapiserver.errors import MethodNotAllowed
 from kapiserver.request import Request, Response
 
@@ -28,43 +27,11 @@ def document(body: bytes, content_type: bytes) -> Document:
     return Document(body, content_type, hashlib.sha512(body).hexdigest().upper())
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """One clause of an Accept header."""
-
-    media_type: str
-    parameters: frozenset[tuple[str, str]]
-
-
-@lru_cache(256)
-def accepted(header: bytes | None) -> tuple[Accepted, ...]:
-    """The clauses of an Accept header, best first. No header accepts anything."""
-    if not header:
-        return (Accepted("*/*", frozenset()),)
-    weighed = sorted(_clauses(header.decode("latin-1")), key=lambda pair: -pair[0])
-    return tuple(clause for quality, clause in weighed if quality > 0)
-
-
-def _clauses(header: str) -> Iterator[tuple[float, Accepted]]:
-    for part in header.split(","):
-        media_type, *rest = (piece.strip() for piece in part.split(";"))
-        quality = 1.0
-        parameters = set()
-        for piece in rest:
-            name, _, value = piece.partition("=")
-            if name.strip() == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    quality = 0.0
-            else:
-                parameters.add((name.strip(), value.strip().strip('"')))
-        yield quality, Accepted(media_type.lower(), frozenset(parameters))
-
-
-def require_read(request: Request) -> None:
-    if request.method not in ("GET", "HEAD"):
+def check_route(request: Request, produced: tuple[str, ...]) -> None:
+    """What upstream's router says before a document is made: GET only, and in these forms."""
+    if request.method != "GET":
         raise MethodNotAllowed
+    check_routed(request.header(b"accept"), produced)
 
 
 def has_it(request: Request, etag: str) -> bool:

@@ -52,8 +52,17 @@ class FieldSelector:
 def parse_fields(text: str, known: Container[str], refusal: str) -> FieldSelector:
     """`known` holds the labels of the resource, `refusal` what is said of any other {label}.
 
-    What cannot be read is found first, in the order of the text of its parts.
+    What cannot be read is found first.
     """
+    terms = parse_terms(text)
+    for label, _, _ in terms:
+        if label not in known:
+            raise FieldSelectorError(refusal.format(label=label, quoted=shown(label)))
+    return FieldSelector(terms)
+
+
+def parse_terms(text: str) -> tuple[Term, ...]:
+    """The terms of a selector of any resource, in the order of their text."""
     terms: list[Term] = []
     for part in sorted(_split(text)):
         if not part:
@@ -62,10 +71,7 @@ def parse_fields(text: str, known: Container[str], refusal: str) -> FieldSelecto
         if not operator:
             raise FieldSelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
         terms.append((label, operator != "!=", _unescape(raw)))
-    for label, _, _ in terms:
-        if label not in known:
-            raise FieldSelectorError(refusal.format(label=label, quoted=shown(label)))
-    return FieldSelector(tuple(terms))
+    return tuple(terms)
 
 
 def _split(text: str) -> list[str]:

@@ -46,11 +46,18 @@ class Health:
         if live:
             self._live[name] = check
 
+    def paths(self) -> list[str]:
+        """Every path that is answered."""
+        paths: list[str] = []
+        for kind, checks in self._tables.items():
+            paths += [f"/{kind}", *(f"/{kind}/{name}" for name in checks)]
+        return paths
+
     def respond(self, context: RequestContext) -> Response | None:
         """Answers `/healthz`, `/livez/ping`, …; None for other paths and unknown checks."""
-        kind, _, name = context.info.path.strip("/").partition("/")
+        kind, slash, name = context.info.path.removeprefix("/").partition("/")
         checks = self._tables.get(kind)
-        if checks is None or (name and name not in checks):
+        if checks is None or (slash and name not in checks):
             return None
         if name:
             problem = checks[name]()

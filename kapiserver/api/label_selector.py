@@ -188,17 +188,20 @@ class _Parser:
 
 
 def _checked(key: str, operator: str, values: tuple[str, ...]) -> Requirement:
+    """All that is wrong with the values, as Go prints one error or several."""
+    found: list[str] = []
     for index, value in enumerate(values):
         if operator in (">", "<") and _integer(value) is None:
-            raise SelectorError(
+            found.append(
                 f"values[{index}]: Invalid value: {quoted(value)}: "
                 "for 'Gt', 'Lt' operators, the value must be an integer"
             )
-        problems = label_value(value)
-        if problems:
-            raise SelectorError(
+        if problems := label_value(value):
+            found.append(
                 f"values[{index}][{key}]: Invalid value: {quoted(value)}: {'; '.join(problems)}"
             )
+    if found:
+        raise SelectorError(found[0] if len(found) == 1 else f"[{', '.join(found)}]")
     return Requirement(key, operator, values)
 
 

@@ -50,7 +50,9 @@ def selection_of(call: Call, options: ListOptions) -> Selection:
         if call.scope.definition.namespaced:
             namespace = namespace or fields.exact("metadata.namespace")
         pinned = (("metadata.name", name), ("metadata.namespace", namespace))
-        if all(equal and (label, value) in pinned for label, equal, value in fields.terms):
+        if all(
+            equal and value and (label, value) in pinned for label, equal, value in fields.terms
+        ):
             fields = None
     return Selection(namespace, name, options.labels, fields)
 
@@ -89,12 +91,14 @@ def _list_of(call: Call, page: ListPage, pieces: list[bytes], output: Output) ->
 
 
 def list_query(call: Call, options: ListOptions) -> ListQuery:
-    """What the store is asked. A limit without a word on the match means exactly that revision."""
+    """What the store is asked. A limit without a word on the match means exactly that revision;
+    at "0" there is no limit: clients that start from any state get all of it at once, as from
+    upstream's cache."""
     wanted = options.resource_version
     match = options.resource_version_match
     return ListQuery(
         selection_of(call, options),
-        options.limit,
+        0 if wanted == "0" and not options.continue_token else options.limit,
         options.continue_token,
         wanted,
         match == EXACT or (not match and options.limit > 0 and wanted not in ("", "0")),

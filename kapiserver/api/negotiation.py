@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kapiserver.api.accept import Clause, clauses
 from kapiserver.errors import NotAcceptable, UnsupportedMediaType
 from kapiserver.resources.protobuf import Encoder
 
@@ -22,6 +23,8 @@ JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _SERVED = (JSON, YAML, PROTOBUF)
+ROUTED = _SERVED
+ROUTED_LISTS = (*_SERVED, f"{JSON};stream=watch", f"{PROTOBUF};stream=watch")
 _TEXT = (JSON, YAML)
 
 OBJECT = ""
@@ -66,46 +69,16 @@ def _not_acceptable(served: tuple[str, ...]) -> NotAcceptable:
     return NotAcceptable(f"only the following media types are accepted: {', '.join(served)}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Clause:
-    media_type: str
-    parameters: tuple[tuple[str, str], ...]
-    quality: float
+def _offers(clause: Clause, served: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in served if clause.covers(each))
 
 
-def _clauses(header: str) -> list[_Clause]:
-    """The parts of an Accept header, best first, equals in order, wildcards last."""
-    out: list[_Clause] = []
-    for part in header.split(","):
-        media_type, *rest = (piece.strip() for piece in part.split(";"))
-        parameters: list[tuple[str, str]] = []
-        quality = 1.0
-        for parameter in rest:
-            name, _, value = parameter.partition("=")
-            name, value = name.strip(), value.strip().strip('"')
-            if name == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    quality = 1.0
-            else:
-                parameters.append((name, value))
-        if media_type and quality > 0:
-            out.append(_Clause(media_type, tuple(parameters), quality))
-    out.sort(key=lambda clause: (-clause.quality, clause.media_type.count("*")))
-    return out
-
-
-def _offers(wanted: str, served: tuple[str, ...]) -> tuple[str, ...]:
-    if wanted in ("*/*", "application/*"):
-        return served
-    return (wanted,) if wanted in served else ()
-
-
-def _output(clause: _Clause, media_type: str, conversions: tuple[str, ...]) -> Output | None:
+def _output(clause: Clause, media_type: str, conversions: tuple[str, ...]) -> Output | None:
     """None: the clause asks for something that this endpoint cannot do."""
-    convert, group, version, pretty = OBJECT, "", "", False
+    convert, group, version, pretty, converted = OBJECT, "", "", False, False
     for name, value in clause.parameters:
+        if name in ("as", "g", "v"):
+            converted = True
         if name == "as":
             convert = value
         elif name == "g":
@@ -114,29 +87,35 @@ def _output(clause: _Clause, media_type: str, conversions: tuple[str, ...]) -> O
             version = value
         elif name == "pretty":
             pretty = value == "1"
-        elif name == "stream" and value not in ("", "watch"):
+        elif (name == "stream" and (value != "watch" or media_type == YAML)) or (
+            name == "sv" and (value != "v1" or not conversions)
+        ):
             return None
-    if not (convert or group or version):
+    if not converted:
         return Output(media_type, pretty)
     if convert not in conversions or group != _META_GROUP or version not in _META_VERSIONS:
+        return None
+    if convert == TABLE and media_type == PROTOBUF:
         return None
     return Output(media_type, pretty, convert, version)
 
 
 def _best(accept: bytes, served: tuple[str, ...], conversions: tuple[str, ...]) -> Output | None:
-    """The first clause that can be met; text where it is as welcome as protobuf."""
+    """The first clause that can be met; JSON where it is as welcome as protobuf."""
     binary: tuple[float, Output] | None = None
-    for clause in _clauses(accept.decode("latin-1")):
+    for clause in clauses(accept):
         if binary is not None and clause.quality < binary[0]:
             break
-        for offer in _offers(clause.media_type, served):
+        for offer in _offers(clause, served):
             found = _output(clause, offer, conversions)
-            if found is None or (binary is not None and not found.same_document(binary[1])):
+            if found is None:
                 continue
-            if offer != PROTOBUF:
-                return found
             if binary is None:
+                if offer != PROTOBUF:
+                    return found
                 binary = clause.quality, found
+            elif offer == JSON and found.same_document(binary[1]):
+                return found
     return None if binary is None else binary[1]
 
 
@@ -154,13 +133,24 @@ def negotiate(accept: bytes, *, convertible: bool = True, protobuf: bool = True)
 
 @lru_cache(512)
 def negotiate_stream(accept: bytes) -> Output:
-    """As `negotiate`, for a watch: there are streams of JSON and of protobuf."""
-    if not accept:
-        return PLAIN
-    found = _best(accept, (JSON, PROTOBUF), _CONVERSIONS)
-    if found is None:
+    """As `negotiate`, for a watch: there are streams of JSON and of protobuf, and who likes YAML
+    best is refused whatever comes next."""
+    found = negotiate(accept)
+    if found.media_type == YAML:
         raise _not_acceptable((f"{JSON};stream=watch", f"{PROTOBUF};stream=watch"))
     return found
+
+
+@lru_cache(512)
+def negotiate_as(accept: bytes, group: str, version: str, kind: str) -> str:
+    """The media type in which a document of this kind is asked for, "" if it is not."""
+    asked = {"g": group, "v": version, "as": kind}
+    for clause in clauses(accept):
+        if all(clause.parameter(name) == value for name, value in asked.items()):
+            for offer in _SERVED:
+                if clause.covers(offer) and not clause.parameter("stream"):
+                    return offer
+    return ""
 
 
 def media_type(header: bytes | None) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from kapiserver.api.paths import PathHandler
+from kapiserver.api.paths import PathHandler, routed
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.pki import VerifyingKey
 from kapiserver.request import Response
@@ -51,4 +51,7 @@ def openid_handlers(
             return None
         return Response(200, [(b"content-type", b"application/jwk-set+json"), _CACHED], key_set)
 
-    return {".well-known": configuration, "openid": key_list}
+    return {
+        ".well-known": routed(configuration, "application/json"),
+        "openid": routed(key_list, "application/jwk-set+json"),
+    }

@@ -6,7 +6,6 @@ be decoded and Invalid (422, kind `<X>Options`) for what is decoded but not allo
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +25,14 @@ _PROPAGATIONS = ("Foreground", "Background", "Orphan")
 EXACT, NOT_OLDER_THAN = "Exact", "NotOlderThan"
 _MATCHES = (EXACT, NOT_OLDER_THAN)
 
-# A watch without timeoutSeconds ends at a random time between these, so that clients spread.
-WATCH_SECONDS = (1800.0, 3600.0)
-
 
 def _refuse(kind: str, causes: list[Cause]) -> None:
     if causes:
         raise Invalid.of("meta.k8s.io", kind, "", causes)
+
+
+_INT64 = (-(1 << 63), (1 << 63) - 1)
+_LONGEST = 4096  # digits, zeros in front among them: Python refuses longer ones
 
 
 def _integer(query: Query, name: str) -> int | None:
@@ -40,8 +40,10 @@ def _integer(query: Query, name: str) -> int | None:
     if not text:
         return None
     digits = text[1:] if text[0] in "+-" else text
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+    if not (digits.isascii() and digits.isdigit()):
         raise BadRequest(f"strconv.ParseInt: parsing {quoted(text)}: invalid syntax")
+    if len(digits) > _LONGEST or not _INT64[0] <= int(text) <= _INT64[1]:
+        raise BadRequest(f"strconv.ParseInt: parsing {quoted(text)}: value out of range")
     return int(text)
 
 
@@ -129,11 +131,6 @@ def delete_options(query: Query, body: dict[str, Any] | None) -> DeleteOptions:
 
 
 def _from_body(body: dict[str, Any], causes: list[Cause]) -> DeleteOptions:
-    kind = body.get("kind", "DeleteOptions")
-    if kind != "DeleteOptions":
-        raise BadRequest(
-            f"decoded object cannot be converted to DeleteOptions: {quoted(str(kind))}"
-        )
     preconditions = _member(body, "preconditions", dict) or {}
     dry_run = _member(body, "dryRun", list) or []
     return DeleteOptions(
@@ -172,10 +169,7 @@ class ListOptions:
 
 def list_options(query: Query, definition: ResourceDefinition, *, watch: bool) -> ListOptions:
     if not query:
-        return ListOptions(
-            timeout=random.uniform(*WATCH_SECONDS) if watch else None,
-            send_initial_events=True if watch else None,
-        )
+        return ListOptions(send_initial_events=True if watch else None)
     labels, fields = _selectors(query, definition)
     options = ListOptions(
         labels=labels,
@@ -196,7 +190,7 @@ def list_options(query: Query, definition: ResourceDefinition, *, watch: bool) -
     if watch:
         options.resource_version = resource_version(options.resource_version)
         seconds = _integer(query, "timeoutSeconds")
-        options.timeout = float(seconds) if seconds else random.uniform(*WATCH_SECONDS)
+        options.timeout = float(max(seconds, 0)) if seconds else None
     elif not options.continue_token:  # with one, there may be no revision, valid or not
         prefix = "invalid resource version: "
         options.resource_version = resource_version(options.resource_version, prefix)
@@ -273,7 +267,8 @@ def include_object(query: Query) -> str:
     """TableOptions: how much of the object comes with a row."""
     include = first(query, "includeObject")
     if include not in INCLUDES:
-        problem = not_supported("includeObject", include, ("Metadata", "None", "Object"))
+        detail = "must be 'Metadata', 'Object', 'None', or empty"
+        problem = invalid("includeObject", include, detail)
         raise BadRequest(
             f"Unable to convert to {negotiation.TABLE} as requested: "
             f"{problem.field}: {problem.message}"

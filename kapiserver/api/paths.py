@@ -1,7 +1,7 @@
 """Paths that are no resources: health, version, discovery, OpenAPI, and the list of all of them.
 
 In: a handler per first segment. Out: an answer, or PathNotFound where nothing is served. Most
-handlers answer at once and only GET and HEAD; those that wait or take other methods are asked last.
+handlers answer at once, to any method; those that have routes upstream (`routed`) are for GET only.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
 
-from kapiserver.errors import MethodNotAllowed, NotFound
+from kapiserver.api.documents import check_route
+from kapiserver.errors import NotFound
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.request import Request, Response
 
 PathHandler = Callable[[RequestContext], Response | None]
 WaitingPathHandler = Callable[[RequestContext], Awaitable[Response]]
+
+
+_INDEX = ("", "/", "/index.html")
 
 
 class PathNotFound(NotFound):
@@ -41,7 +45,7 @@ class Paths:
     def answer_now(self, context: RequestContext) -> Response | None:
         """The answer, or None if `answer` has to be awaited for it. Raises ApiError."""
         path = context.info.path
-        if path in ("", "/"):
+        if path in _INDEX:
             body = {"paths": sorted(self._listed())}
             text = orjson.dumps(body, option=orjson.OPT_INDENT_2)
             return Response(200, [(b"content-type", b"application/json")], text)
@@ -51,8 +55,6 @@ class Paths:
         handler = self._handlers.get(first)
         if handler is None:
             raise PathNotFound()
-        if context.request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed()
         response = handler(context)
         if response is None:
             raise PathNotFound()
@@ -64,6 +66,19 @@ class Paths:
             return response
         first = context.info.path.strip("/").partition("/")[0]
         return await self._waiting[first](context)
+
+
+def routed(handler: PathHandler, *produced: str) -> PathHandler:
+    """A handler behind upstream's router: GET only, in these forms, and 404s are a Status."""
+
+    def handle(context: RequestContext) -> Response | None:
+        response = handler(context)
+        if response is None:
+            raise NotFound.resource()
+        check_route(context.request, produced)
+        return response
+
+    return handle
 
 
 def by_segments(

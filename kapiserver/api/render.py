@@ -72,8 +72,8 @@ def encode(document: Any, output: Output) -> bytes:
         return output.encoder.document(document)
     if output.media_type == YAML:
         return yaml_text.dump(document)
-    if output.pretty:
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    if output.pretty:  # without a newline, as Go's MarshalIndent
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2)
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -87,6 +87,11 @@ def require_writable(encoder: Encoder, api_version: str, kind: str) -> Body:
 
 def respond(document: Any, output: Output, status: int = 200) -> Response:
     return Response(status, [_HEADERS[output.media_type]], encode(document, output))
+
+
+def respond_raw(document: Any, status: int) -> Response:
+    """For who accepts nothing that could be sent: indented JSON, as upstream."""
+    return Response(status, [_HEADERS[JSON]], orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
 
 def respond_document(document: bytes, output: Output, status: int = 200) -> Response:
@@ -164,7 +169,7 @@ class ListWriter:
     def end(self) -> bytes:
         if self._yaml:
             return b"\n" if self._written else b" []\n"
-        return b"\n  ]\n}\n" if self._written else b"]\n}\n"
+        return b"\n  ]\n}" if self._written else b"]\n}"
 
 
 def respond_chunks(chunks: list[bytes], output: Output) -> Response:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from kapiserver.api import binding, get, subresources
+from kapiserver.api.accept import check_routed
 from kapiserver.api.call import Call, Services
 from kapiserver.api.create import create
 from kapiserver.api.delete import delete
 from kapiserver.api.deletecollection import delete_collection
 from kapiserver.api.list import list_now, list_objects
+from kapiserver.api.negotiation import ROUTED, ROUTED_LISTS
 from kapiserver.api.patch import patch
 from kapiserver.api.paths import PathNotFound
 from kapiserver.api.scope import Scope
@@ -68,7 +70,7 @@ class ResourceRouter:
         if scope.definition.virtual or info.verb not in scope.definition.verbs:
             return None
         self._check_place(context, scope)
-        _check_method(context, scope)
+        _check_route(context, scope)
         call = Call(self._services, context, scope)
         self._announce(call)
         return get.get_now(call) if info.verb == "get" else list_now(call)
@@ -77,7 +79,7 @@ class ResourceRouter:
         scope = self._scope(context)
         self._check_place(context, scope)
         verb = self._verb(context, scope)
-        _check_method(context, scope)
+        _check_route(context, scope)
         call = Call(self._services, context, scope)
         self._announce(call)
         return await verb(call)
@@ -150,16 +152,23 @@ class ResourceRouter:
         call.context.warn(call.scope.version.deprecated)
 
 
-def _check_method(context: RequestContext, scope: Scope) -> None:
-    """HEAD is authorized as a get, anything below /watch/ as a watch: upstream's routes are GET.
+# Subresources whose answers come from a backend, in whatever form it likes.
+_CONNECTED = frozenset(("attach", "exec", "portforward", "proxy"))
 
-    Its custom resources have no routes, and proxies take all methods.
+
+def _check_route(context: RequestContext, scope: Scope) -> None:
+    """HEAD is authorized as a get, anything below /watch/ as a watch: upstream's routes are GET.
+    They name, too, what they produce. Its custom resources have no routes.
     """
     info, method = context.info, context.request.method
-    if method == "GET" or scope.is_custom or info.subresource == "proxy":
+    if scope.is_custom or info.subresource == "proxy":
         return
-    if method == "HEAD" or info.verb == "watch":
+    if method == "HEAD" or (info.verb == "watch" and method != "GET"):
         raise MethodNotAllowed()
+    accept = context.request.header(b"accept")
+    if accept and info.subresource not in _CONNECTED:
+        produced = ROUTED_LISTS if info.verb in _ACROSS_NAMESPACES else ROUTED
+        check_routed(accept, ("text/plain", *ROUTED) if info.subresource == "log" else produced)
 
 
 def _is_proxy(subresource: Subresource) -> bool:

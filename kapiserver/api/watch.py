@@ -4,6 +4,7 @@ WebSocket, each event is a message."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from kapiserver.api.call import Call
@@ -48,12 +49,19 @@ async def watch(call: Call) -> Response:
         options.resource_version,
         options.send_initial_events,
         options.bookmarks,
-        options.timeout,
+        _timeout(options.timeout, call.services.watch_seconds),
     )
     run = call.scope.objects.watch(query).run
     if is_websocket(context.request):
         return _switched(context.request, run, _LINES if output.encoder is None else _FRAMES)
     return Response(200, [(b"content-type", content_type.encode())], stream=run)
+
+
+def _timeout(asked: float | None, least: float) -> float | None:
+    """Without a word on it, a watch ends at a random time, so that clients spread."""
+    if asked is None and least:
+        return random.uniform(least, 2 * least)
+    return asked
 
 
 def _lines(events: bytes) -> list[bytes]:

@@ -12,11 +12,11 @@ from dataclasses import replace
 from kapiserver.admission.plugin import AdmissionSettings, Known
 from kapiserver.admission.plugins import make_chain
 from kapiserver.api import version
-from kapiserver.api.call import Services
+from kapiserver.api.call import WATCH_SECONDS, Services
 from kapiserver.api.companion import Companion
 from kapiserver.api.discovery import Discovery
 from kapiserver.api.health import Health
-from kapiserver.api.paths import PathHandler, Paths, WaitingPathHandler, by_segments
+from kapiserver.api.paths import PathHandler, Paths, WaitingPathHandler, by_segments, routed
 from kapiserver.api.reviews import review_verbs
 from kapiserver.api.router import ResourceRouter, Verb
 from kapiserver.api.scope import Scopes
@@ -24,9 +24,17 @@ from kapiserver.audit.stage import Audit, Sink
 from kapiserver.authn.authenticator import Authentication, Authenticator
 from kapiserver.authz.authorizer import Authorization, Authorizer
 from kapiserver.authz.impersonation import Impersonation
-from kapiserver.pipeline.dispatcher import PipelineDispatcher
+from kapiserver.pipeline.dispatcher import REQUEST_SECONDS, PipelineDispatcher
 from kapiserver.pipeline.stage import Stage
 from kapiserver.proxying import KubeletSettings, connect_verbs
+
+# What is shown at `/` for handlers that answer other paths than that of their first segment.
+_BELOW: Mapping[str, Sequence[str]] = {
+    ".well-known": ("/.well-known/openid-configuration",),
+    "openid": ("/openid/v1/jwks",),
+    "openapi": ("/openapi/v2", "/openapi/v3", "/openapi/v3/"),
+    **dict.fromkeys(("healthz", "livez", "readyz"), ()),
+}
 
 # Events are for looking at, not for keeping.
 DEFAULT_LIFETIMES = {"events": 3600, "events.events.k8s.io": 3600}
@@ -38,10 +46,13 @@ def make_services(
     admission: AdmissionSettings = AdmissionSettings(),  # noqa: B008  immutable
     lifetimes: Mapping[str, int] = DEFAULT_LIFETIMES,
     companions: Mapping[str, Companion] | None = None,
+    watch_seconds: float = WATCH_SECONDS,
 ) -> Services:
     """What the verbs share."""
     known = Known(lambda group, plural: scopes.stored(group, plural).objects, admission)
-    return Services(scopes, make_chain(known), lifetimes, companions or {})
+    return Services(
+        scopes, make_chain(known), lifetimes, companions or {}, watch_seconds=watch_seconds
+    )
 
 
 def make_dispatcher(
@@ -57,6 +68,7 @@ def make_dispatcher(
     more_paths: Mapping[str, PathHandler] | None = None,
     waiting_paths: Mapping[str, WaitingPathHandler] | None = None,
     kubelets: KubeletSettings = KubeletSettings(),  # noqa: B008  immutable
+    request_seconds: float = REQUEST_SECONDS,
 ) -> PipelineDispatcher:
     stages: list[Stage] = [
         *observers,
@@ -74,12 +86,14 @@ def make_dispatcher(
         "healthz": health.respond,
         "livez": health.respond,
         "readyz": health.respond,
-        "version": version.respond,
+        "version": routed(version.respond, "application/json"),
         **(more_paths or {}),
     }
 
     def listed() -> list[str]:
-        paths = [f"/{name}" for name in handlers]
+        paths = [*health.paths(), "/apis/"]
+        for name in handlers:
+            paths += _BELOW.get(name, (f"/{name}",))
         for group in registry.groups():
             base = f"/apis/{group}" if group else "/api"
             paths += [base] if group else []
@@ -90,4 +104,6 @@ def make_dispatcher(
     asking = replace(services, authorizer=authorizer)
     connected = {**connect_verbs(kubelets, authorizer), **(connect or {})}
     router = ResourceRouter(asking, verbs, connected)
-    return PipelineDispatcher(stages, router, paths, services.scopes.encoder)
+    return PipelineDispatcher(
+        stages, router, paths, services.scopes.encoder, request_seconds=request_seconds
+    )

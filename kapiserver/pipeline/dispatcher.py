@@ -8,15 +8,15 @@ task; when it cannot, nothing has happened and `handle` starts over.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Protocol
 
 import trio
 
+from kapiserver.api.durations import DurationError, parse_duration
 from kapiserver.api.negotiation import PLAIN, Output
 from kapiserver.api.paths import PathNotFound
-from kapiserver.api.render import output_of, respond
+from kapiserver.api.render import output_of, respond, respond_raw
 from kapiserver.errors import ApiError, BadRequest, InternalError, Timeout
 from kapiserver.pipeline.context import RequestContext, warning_header
 from kapiserver.pipeline.query import first
@@ -27,15 +27,11 @@ from kapiserver.resources.protobuf import Encoder
 
 log = logging.getLogger(__name__)
 
-# How long a request that is no watch may take, and the most that ?timeout= can ask for.
+# How long a request that is no watch may take by default.
 REQUEST_SECONDS = 60.0
 
 # Subresources whose requests last as long as the client wants; deadlines are where they wait.
 LONG_RUNNING = frozenset(("attach", "exec", "log", "portforward", "proxy"))
-
-_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:ms|[smh]))+")
-_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?)(ms|[smh])")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 _PRIVATE = (b"cache-control", b"no-cache, private")
 
@@ -49,7 +45,10 @@ class Answerer(Protocol):
 
 
 class PipelineDispatcher:
-    """`stages` in the order in which a request passes them; `encoder` writes protobuf."""
+    """`stages` in the order in which a request passes them; `encoder` writes protobuf.
+
+    `request_seconds`: how long a request may take that does not last by its nature.
+    """
 
     def __init__(
         self,
@@ -57,11 +56,14 @@ class PipelineDispatcher:
         resources: Answerer,
         paths: Answerer,
         encoder: Encoder | None = None,
+        *,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self._stages = tuple(stages)
         self._encoder = encoder
         self._resources = resources
         self._paths = paths
+        self._request_seconds = request_seconds
 
     def fast(self, request: Request) -> Response | None:
         if request.method not in ("GET", "HEAD"):
@@ -72,6 +74,8 @@ class PipelineDispatcher:
         try:
             info = parse(request.method, request.path, request.query)
             context = RequestContext(request, info, self._encoder)
+            if request.query:
+                self._time_limit(context)
             for stage in self._stages:
                 if not stage.check(context):
                     return None
@@ -96,11 +100,12 @@ class PipelineDispatcher:
         try:
             info = parse(request.method, request.path, request.query)
             context = RequestContext(request, info, self._encoder)
+            limit = self._time_limit(context)
             for stage in self._stages:
                 if not stage.check(context):
                     await stage.wait(context)
                 passed += 1
-            response = await self._answer(context)
+            response = await self._answer(context, limit)
         except ApiError as error:
             response = error_answer(error, context)
         except Exception:  # noqa: BLE001  a bug must cost one request, not the server
@@ -110,18 +115,31 @@ class PipelineDispatcher:
                 self._leave(context, passed, response)
         return _finished(context, response)
 
-    async def _answer(self, context: RequestContext) -> Response:
+    async def _answer(self, context: RequestContext, limit: float) -> Response:
         answerer = self._resources if context.info.is_resource_request else self._paths
         if context.info.subresource in LONG_RUNNING:
             return await answerer.answer(context)
         try:
-            with trio.fail_after(_time_limit(context)):
+            with trio.fail_after(limit):
                 return await answerer.answer(context)
         except trio.TooSlowError as error:
             raise Timeout(
                 "Timeout: request did not complete within the allotted timeout; if it was a write, "
                 "its outcome is unknown"
             ) from error
+
+    def _time_limit(self, context: RequestContext) -> float:
+        """`?timeout=` may ask for less; what lasts by its nature does not look at it."""
+        info = context.info
+        text = first(info.query, "timeout")
+        if not text or info.verb == "watch" or info.subresource in LONG_RUNNING:
+            return self._request_seconds
+        try:
+            seconds = parse_duration(text)
+        except DurationError as error:
+            message = f"invalid timeout specified in the request URL - {error}"
+            raise BadRequest(message) from error
+        return min(seconds, self._request_seconds) if seconds > 0 else self._request_seconds
 
     def _leave(self, context: RequestContext, passed: int, response: Response | None) -> None:
         for stage in reversed(self._stages[:passed]):
@@ -136,17 +154,6 @@ class PipelineDispatcher:
         return error_answer(error)
 
 
-def _time_limit(context: RequestContext) -> float:
-    text = first(context.query, "timeout")
-    if not text:
-        return REQUEST_SECONDS
-    if not _DURATION.fullmatch(text):
-        raise BadRequest("invalid timeout specified in the request URL")
-    parts = _DURATION_PART.findall(text)
-    seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
-    return min(seconds, REQUEST_SECONDS) or REQUEST_SECONDS
-
-
 def error_answer(error: ApiError, context: RequestContext | None = None) -> Response:
     """A Status, in the form that the client accepts, or in JSON if it accepts none."""
     headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
@@ -156,18 +163,23 @@ def error_answer(error: ApiError, context: RequestContext | None = None) -> Resp
         return Response(404, [plain, nosniff, *headers], b"404 page not found\n")
     if error.retry_after:
         headers.append((b"retry-after", str(error.retry_after).encode()))
-    response = respond(error.status(), _output(context), error.code)
+    output = _output(context)
+    if output is None:
+        response = respond_raw(error.status(), error.code)
+    else:
+        response = respond(error.status(), output, error.code)
     response.headers.extend(headers)
     return response
 
 
-def _output(context: RequestContext | None) -> Output:
+def _output(context: RequestContext | None) -> Output | None:
+    """None: nothing that could be sent is accepted."""
     if context is None:
         return PLAIN
     try:
         return output_of(context, convertible=False)
     except ApiError:
-        return PLAIN
+        return None
 
 
 def _finished(context: RequestContext | None, response: Response) -> Response:

@@ -11,6 +11,7 @@ behind a namespace's name are its subresources where anything else is a namespac
 
 from __future__ import annotations
 
+from kapiserver.api.field_selector import FieldSelector, FieldSelectorError, parse_terms
 from kapiserver.errors import BadRequest
 from kapiserver.pipeline.query import EMPTY, Query, first, flag, parse_query
 
@@ -121,14 +122,15 @@ def parse(method: str, path: str, raw_query: bytes = b"") -> RequestInfo:
 
 
 def _selected_name(query: Query) -> str:
-    """The name that a field selector pins down: authorization may treat it as a named request."""
+    """The name that a field selector pins down: authorization may treat it as a named request.
+
+    Not if the selector cannot be read: what is said of that is for the verb.
+    """
     selector = first(query, "fieldSelector")
     if "metadata.name" not in selector:
         return ""
-    for term in selector.split(","):
-        key, _, value = term.partition("=")
-        if key == "metadata.name":
-            value = value.removeprefix("=")
-            bad = value in ("", ".", "..") or "/" in value or "%" in value or "\\" in value
-            return "" if bad else value
-    return ""
+    try:
+        name = FieldSelector(parse_terms(selector)).exact("metadata.name")
+    except FieldSelectorError:
+        return ""
+    return "" if name in (".", "..") or "/" in name or "%" in name else name

@@ -130,6 +130,7 @@ class Node:
             companions={"services": self._allocation},
             watch_seconds=config.min_request_timeout,
         )
+        self._root_certificates = settings.root_certificates_of(config)
         self._openapi = OpenAPI(registry, schemas)
         self._ready = False
         self._stopping = False
@@ -219,9 +220,9 @@ class Node:
         await ensure_objects(self.services)
         accounts = ServiceAccountController(self.services)
         await accounts.ensure(NAMESPACES)
-        certificates = settings.root_certificates_of(self._config)
-        publisher = RootCertificatePublisher(self.services, certificates) if certificates else None
-        if publisher is not None:
+        publisher = None
+        if self._root_certificates:
+            publisher = RootCertificatePublisher(self.services, self._root_certificates)
             await publisher.ensure(NAMESPACES)
         await ensure_default(self.services, self._allocation.networks)
         kubernetes = KubernetesService(self.services, self._allocation, self._store, url)

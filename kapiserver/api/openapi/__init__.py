@@ -8,25 +8,25 @@ slow parts ahead of time in small steps.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Sequence
 from email.utils import formatdate
 from urllib.parse import parse_qs
 
 import orjson
 import trio
 
-from kapiserver.api.documents import Document, accepted, answer, document, require_read
+from kapiserver.api.accept import clauses
+from kapiserver.api.documents import Document, answer, document
+from kapiserver.api.negotiation import JSON
 from kapiserver.api.openapi import gnostic
 from kapiserver.api.openapi.builder import Builder
-from kapiserver.errors import NotAcceptable
 from kapiserver.request import Request, Response
 from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import SchemaSet
 
 __all__ = ["OpenAPI"]
 
-_JSON = b"application/json"
-_JSON_RANGES = ("application/json", "application/*", "*/*", "*")
+_JSON = JSON.encode()
 _V2 = "/openapi/v2"
 _V2_PROTOBUF = "/openapi/v2 in protobuf"
 _V3 = "/openapi/v3"
@@ -45,20 +45,19 @@ class OpenAPI:
         self._hashes: dict[str, str] = {}
 
     def respond(self, request: Request) -> Response | None:
-        """None: not an OpenAPI path, or a document that does not exist. Raises NotAcceptable and
-        MethodNotAllowed."""
-        path = request.path.rstrip("/")
+        """None: not an OpenAPI path. As upstream's handlers: any method, errors without a body."""
+        path = request.path
         if path not in (_V2, _V3) and not path.startswith(_V3 + "/"):
             return None
-        require_read(request)
         self._refresh()
-        if path == _V2:
-            protobuf = _chosen(request, gnostic.MEDIA_TYPES) in gnostic.MEDIA_TYPES
-            return answer(request, self._v2_protobuf() if protobuf else self._v2())
         if path == _V3:
-            _require_json(request)
             return answer(request, self._index())
-        return self._v3(path.removeprefix(_V3 + "/"), request)
+        if path != _V2:
+            return self._v3(path.removeprefix(_V3 + "/"), request)
+        chosen = _chosen(request, (JSON, *gnostic.MEDIA_TYPES))
+        if not chosen:
+            return _refusal(406)
+        return answer(request, self._v2() if chosen == JSON else self._v2_protobuf())
 
     async def warm(self) -> None:
         """Make what takes longest, with a checkpoint after each group version."""
@@ -108,11 +107,12 @@ class OpenAPI:
             found = self._documents[_V3] = document(orjson.dumps(body), _JSON)
         return found
 
-    def _v3(self, key: str, request: Request) -> Response | None:
+    def _v3(self, key: str, request: Request) -> Response:
         digest = self._hashes.get(key)
         if digest is None:
-            return None
-        _require_json(request)
+            return _refusal(404)
+        if not _chosen(request, (JSON,)):
+            return _refusal(406)
         sent = parse_qs(request.query.decode("latin-1")).get("hash")
         if sent is None:
             headers: tuple[tuple[bytes, bytes], ...] = _UNNAMED
@@ -135,15 +135,14 @@ def _url(key: str, digest: str) -> str:
     return f"{_V3}/{key}?hash={digest}"
 
 
-def _require_json(request: Request) -> None:
-    """Clients that only take protobuf get 406; those we know of then ask for JSON or do without."""
-    _chosen(request, ())
+def _chosen(request: Request, served: Sequence[str]) -> str:
+    """The media type that the Accept header likes best, "" if it likes none."""
+    for clause in clauses(request.header(b"accept") or b"*/*"):
+        for media_type in served:
+            if clause.covers(media_type):
+                return media_type
+    return ""
 
 
-def _chosen(request: Request, others: Collection[str]) -> str:
-    """The first media type of the Accept header that is JSON or one of `others`."""
-    for clause in accepted(request.header(b"accept")):
-        if clause.media_type in _JSON_RANGES or clause.media_type in others:
-            return clause.media_type
-    media_types = ", ".join((_JSON.decode(), *others))
-    raise NotAcceptable(f"only the following media types are accepted: {media_types}")
+def _refusal(status: int) -> Response:
+    return Response(status, [(b"vary", b"Accept")])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from kapiserver.resources.protobuf import discovery
 from kapiserver.resources.protobuf.envelope import MAGIC
 from kapiserver.resources.protobuf.numbers import is_numbered
 from kapiserver.resources.protobuf.wire import BYTES
@@ -30,6 +31,8 @@ _PACKAGES = {
 _GROUPS_WITHOUT_DOMAIN = frozenset(("apps", "autoscaling", "batch", "policy"))
 _META_GROUP = "meta.k8s.io"
 _PARTIAL = "PartialObjectMetadata"
+_DISCOVERY = ("apidiscovery.k8s.io/v2", "APIGroupDiscoveryList")
+_METAS = ("ListMeta", "ObjectMeta")
 _TABLE = "Table"
 _LIST = "List"
 
@@ -117,6 +120,9 @@ class Encoder:
         return found
 
     def _body(self, api_version: str, kind: str) -> Body:
+        if (api_version, kind) == _DISCOVERY:
+            metas = (self._writers.get(f"{_META}{meta}").write for meta in _METAS)
+            return discovery.group_list(*metas)
         if definition := definition_of(api_version, kind):
             return self._writers.get(definition).write
         of_meta = api_version.startswith(f"{_META_GROUP}/")

@@ -1,4 +1,4 @@
-"""JSON ends with a newline, as kube-apiserver's: curl leaves the prompt on a line of its own."""
+"""JSON ends with a newline if it is compact, and without one if it is indented: as from Go."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ async def test_objects(api: Api, size: int) -> None:
     for answer in (
         made,
         await api.get(f"{MAPS}/a"),
-        await api.get(f"{MAPS}/a?pretty=1"),
         await api.get(f"{MAPS}/a", headers=METADATA),
         await api.get(f"{MAPS}/a?includeObject=Object", headers=TABLE),
         await api.patch(f"{MAPS}/a", {"metadata": {"labels": {"a": "b"}}}),
@@ -35,9 +34,9 @@ async def test_lists(api: Api, count: int) -> None:
     for number in range(count):
         await api.post(MAPS, config_map(f"m{number}"))
     for headers in ({}, TABLE, METADATA_LIST):
-        for query in ("", "?pretty=1"):
+        for query, end in (("", b"}\n"), ("?pretty=1", b"\n}")):
             answer = await api.get(MAPS + query, headers=headers)
-            assert answer.body.endswith(b"}\n")
+            assert answer.body.endswith(end)
             assert not answer.body.endswith(b"\n\n")
             found = orjson.loads(answer.body)
             assert len(found["rows" if headers is TABLE else "items"]) == count
@@ -51,6 +50,13 @@ async def test_errors_and_reviews(api: Api) -> None:
     }
     answer = await api.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
     assert (answer.status, answer.body[-2:]) == (201, b"}\n")
+
+
+async def test_what_is_indented_ends_without_one(api: Api) -> None:
+    for path in (f"{MAPS}?pretty=1", f"{MAPS}/none?pretty=1", "/api?pretty=true", "/apis/apps/v1"):
+        answer = await api.get(path, headers={"user-agent": "curl/8.1"})
+        assert answer.body.startswith(b"{\n  "), path
+        assert answer.body.endswith(b"\n}"), path
 
 
 async def test_documents_that_upstream_does_not_end_with_one(api: Api) -> None:

@@ -138,9 +138,11 @@ async def test_tables_have_no_message(api: Api, path: str) -> None:
     refused = await api.get(path, headers={"accept": accept})
     assert refused.status == 406
     assert refused.json["message"] == (
-        "object *v1.Table does not implement the protobuf marshalling interface and cannot be "
-        "encoded to a protobuf message"
+        "only the following media types are accepted: application/json, application/yaml, "
+        "application/vnd.kubernetes.protobuf"
     )
+    either = await api.get(path, headers={"accept": f"{accept}, application/json"})
+    assert (either.status, either.header("content-type")) == (200, "application/json")
 
 
 class Frames:

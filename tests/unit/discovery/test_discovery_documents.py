@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from kapiserver.api.discovery import Discovery
-from kapiserver.errors import MethodNotAllowed, NotAcceptable
+from kapiserver.errors import MethodNotAllowed, NotAcceptable, NotFound
 from kapiserver.request import Connection, Request, Response
 from kapiserver.resources.registry import Registry, builtin_registry
 
@@ -242,11 +242,18 @@ def test_the_aggregated_document_holds_everything_in_one_answer(discovery: Disco
     assert [item["metadata"] for item in core["items"]] == [{}]
 
 
-def test_the_older_aggregated_version_is_served_to_those_who_only_know_that(
-    discovery: Discovery,
-) -> None:
-    answer = ask(discovery, "/apis", accept=AGGREGATED.replace("v=v2", "v=v2beta1"))
-    assert body(answer)["apiVersion"] == "apidiscovery.k8s.io/v2beta1"
+def test_the_aggregated_document_wins_over_an_earlier_plain_type(discovery: Discovery) -> None:
+    answer = ask(discovery, "/apis", accept=f"application/json,{AGGREGATED}")
+    assert body(answer)["kind"] == "APIGroupDiscoveryList"
+    local = ask(discovery, "/apis", accept=f"{AGGREGATED};profile=local")
+    assert body(local)["kind"] == "APIGroupDiscoveryList"
+
+
+def test_other_aggregated_versions_are_not_known(discovery: Discovery) -> None:
+    older = AGGREGATED.replace("v=v2", "v=v2beta1")
+    with pytest.raises(NotAcceptable):
+        ask(discovery, "/apis", accept=older)
+    assert body(ask(discovery, "/apis", accept=f"{older},application/json"))["groups"]
     unknown = ask(discovery, "/apis", accept=f"{AGGREGATED.replace('v=v2', 'v=v9')},*/*")
     assert body(unknown)["kind"] == "APIGroupList"
 
@@ -273,8 +280,11 @@ def test_documents_follow_the_registry() -> None:
 
 
 def test_what_is_not_served_is_no_document(discovery: Discovery) -> None:
-    for path in ("/apis/nope", "/apis/apps/v9", "/api/v2", "/apis/apps/v1/deployments", "/version"):
+    for path in ("/apis/nope", "/apis/nope/v1", "/apis/nope/v1/things", "/version"):
         assert discovery.respond(path.strip("/").split("/"), request(path)) is None
+    for path in ("/apis/apps/v9", "/api/v2", "/apis/apps/v1/deployments/", "/api/v1//pods"):
+        with pytest.raises(NotFound):  # the router's, below what it has
+            discovery.respond(path.strip("/").split("/"), request(path))
 
 
 def test_unmade_requests_leave_nothing_behind(discovery: Discovery) -> None:
@@ -296,5 +306,12 @@ def test_yaml_is_served_and_protobuf_refused(discovery: Discovery) -> None:
 
 
 def test_documents_can_only_be_read(discovery: Discovery) -> None:
-    with pytest.raises(MethodNotAllowed):
-        discovery.respond(["apis"], request("/apis", "POST"))
+    for method in ("HEAD", "POST"):
+        for path in (["api"], ["api", "v1"], ["apis", "apps", "v1"]):
+            with pytest.raises(MethodNotAllowed):
+                discovery.respond(path, request("/" + "/".join(path), method))
+    # these two have no route upstream, and look at no method
+    for path in (["apis"], ["apis", "apps"]):
+        found = discovery.respond(path, request("/" + "/".join(path), "POST"))
+        assert found is not None
+        assert found.status == 200

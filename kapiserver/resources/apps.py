@@ -35,8 +35,10 @@ from kapiserver.resources.printing import (
     table,
     text,
 )
+from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import (
     drop_status,
+    fill_default,
     in_order,
     put_back_metadata,
     set_default,
@@ -117,7 +119,7 @@ def _stateful_set_defaults(obj: Object, context: WriteContext) -> None:
     default_template(spec)
     set_default(spec, "replicas", 1)
     set_default(spec, "revisionHistoryLimit", _HISTORY)
-    set_default(spec, "podManagementPolicy", "OrderedReady")
+    fill_default(spec, "podManagementPolicy", "OrderedReady")
     strategy = spec.setdefault("updateStrategy", {})
     if not strategy.get("type"):
         strategy["type"] = "RollingUpdate"
@@ -126,12 +128,13 @@ def _stateful_set_defaults(obj: Object, context: WriteContext) -> None:
         set_default(rolling, "partition", 0)
         set_default(rolling, "maxUnavailable", 1)
     retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
-    set_default(retention, "whenDeleted", "Retain")
-    set_default(retention, "whenScaled", "Retain")
+    fill_default(retention, "whenDeleted", "Retain")
+    fill_default(retention, "whenScaled", "Retain")
     for claim in items(spec, "volumeClaimTemplates"):
         set_default(claim, "apiVersion", "v1")
         set_default(claim, "kind", "PersistentVolumeClaim")
         set_default(claim.setdefault("spec", {}), "volumeMode", "Filesystem")
+        round_up(claim["spec"].get("resources") or {}, "limits", "requests")
         claim["status"] = {"phase": "Pending"}
 
 

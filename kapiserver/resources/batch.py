@@ -31,6 +31,7 @@ from kapiserver.resources.printing import (
 )
 from kapiserver.resources.strategies import (
     drop_status,
+    fill_default,
     in_order,
     set_default,
     split_status,
@@ -142,7 +143,7 @@ def _generate_selector(obj: Object) -> None:
 
 def _cron_job_defaults(obj: Object, context: WriteContext) -> None:
     spec = obj.setdefault("spec", {})
-    set_default(spec, "concurrencyPolicy", "Allow")
+    fill_default(spec, "concurrencyPolicy", "Allow")
     set_default(spec, "suspend", False)
     set_default(spec, "successfulJobsHistoryLimit", 3)
     set_default(spec, "failedJobsHistoryLimit", 1)

@@ -11,7 +11,7 @@ from typing import Any
 from kapiserver.resources.definition import Object
 from kapiserver.resources.pod_containers import containers_of
 from kapiserver.resources.resource_lists import round_up
-from kapiserver.resources.strategies import set_default
+from kapiserver.resources.strategies import fill_default, set_default
 
 DEFAULT_GRACE_SECONDS = 30
 FILE_MODE = 0o644
@@ -84,10 +84,10 @@ def _round_actual(status: Object) -> None:
 
 
 def default_pod_spec(spec: Object) -> None:
-    _fill(spec, "dnsPolicy", "ClusterFirst")
-    _fill(spec, "restartPolicy", "Always")
+    fill_default(spec, "dnsPolicy", "ClusterFirst")
+    fill_default(spec, "restartPolicy", "Always")
     set_default(spec, "terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS)
-    _fill(spec, "schedulerName", "default-scheduler")
+    fill_default(spec, "schedulerName", "default-scheduler")
     set_default(spec, "securityContext", {})
     _mirror_service_account(spec)
     for container in containers_of(spec):
@@ -109,13 +109,7 @@ def default_host_ports(spec: Object) -> None:
             for container in spec.get(name) or ():
                 for port in container.get("ports") or ():
                     if port.get("containerPort"):
-                        _fill(port, "hostPort", port["containerPort"])
-
-
-def _fill(obj: Object, field: str, value: object) -> None:
-    """Fields that Go has no pointer for: their zero value is as good as none."""
-    if not obj.get(field):
-        obj[field] = value
+                        fill_default(port, "hostPort", port["containerPort"])
 
 
 def default_requests(spec: Object) -> None:
@@ -128,13 +122,13 @@ def default_requests(spec: Object) -> None:
 
 
 def default_container(container: Object) -> None:
-    _fill(container, "terminationMessagePath", "/dev/termination-log")
-    _fill(container, "terminationMessagePolicy", "File")
+    fill_default(container, "terminationMessagePath", "/dev/termination-log")
+    fill_default(container, "terminationMessagePolicy", "File")
     if not container.get("imagePullPolicy"):
         container["imagePullPolicy"] = _pull_policy(container.get("image") or "")
     set_default(container, "resources", {})
     for port in container.get("ports") or ():
-        _fill(port, "protocol", "TCP")
+        fill_default(port, "protocol", "TCP")
     for variable in container.get("env") or ():
         if "valueFrom" in variable:
             _default_source(variable["valueFrom"])
@@ -163,10 +157,10 @@ def _mirror_service_account(spec: Object) -> None:
 
 
 def _default_probe(probe: Object) -> None:
-    _fill(probe, "timeoutSeconds", 1)
-    _fill(probe, "periodSeconds", 10)
-    _fill(probe, "successThreshold", 1)
-    _fill(probe, "failureThreshold", 3)
+    fill_default(probe, "timeoutSeconds", 1)
+    fill_default(probe, "periodSeconds", 10)
+    fill_default(probe, "successThreshold", 1)
+    fill_default(probe, "failureThreshold", 3)
     _default_http_get(probe)
     grpc = probe.get("grpc")
     if isinstance(grpc, dict):
@@ -176,8 +170,8 @@ def _default_probe(probe: Object) -> None:
 def _default_http_get(handler: Object) -> None:
     action = handler.get("httpGet")
     if isinstance(action, dict):
-        _fill(action, "path", "/")
-        _fill(action, "scheme", "HTTP")
+        fill_default(action, "path", "/")
+        fill_default(action, "scheme", "HTTP")
 
 
 def _default_source(source: Any) -> None:
@@ -185,7 +179,7 @@ def _default_source(source: Any) -> None:
         return
     field = source.get("fieldRef")
     if isinstance(field, dict):
-        _fill(field, "apiVersion", "v1")
+        fill_default(field, "apiVersion", "v1")
     resource = source.get("resourceFieldRef")
     if isinstance(resource, dict):
         set_default(resource, "divisor", "0")

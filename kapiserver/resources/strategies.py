@@ -182,3 +182,9 @@ def set_default(obj: Object, field: str, value: object) -> None:
     """Fill an absent field. A null never gets here: decoding drops it."""
     if field not in obj:
         obj[field] = value
+
+
+def fill_default(obj: Object, field: str, value: object) -> None:
+    """Of a field that Go has no pointer for: its zero value is as good as none."""
+    if not obj.get(field):
+        obj[field] = value

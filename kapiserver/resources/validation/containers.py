@@ -90,7 +90,7 @@ def check_init_containers(
         here = f"{path}[{position}]"
         name = container.get("name", "")
         _check_common(found, container, name, here, pod)
-        _check_restarts(found, container, here)
+        _check_restarts(found, container, here, initial=True)
         if name in names:
             found.append(duplicate(f"{here}.name", name))
         elif name:
@@ -184,13 +184,15 @@ def _check_hooks(found: Found, container: Object, path: str, pod: PodFacts) -> N
     check_probes(found, container, path, pod.grace)
 
 
-def _check_restarts(found: Found, container: Object, path: str) -> None:
+def _check_restarts(found: Found, container: Object, path: str, *, initial: bool = False) -> None:
     policy = container.get("restartPolicy")
     rules = container.get("restartPolicyRules") or ()
     if policy is None:
         if rules:
             detail = "must specify restartPolicy when restart rules are used"
             found.append(required(f"{path}.restartPolicy", detail))
+        if initial:
+            return
     elif policy not in _RESTART_POLICIES:
         found.append(unsupported(f"{path}.restartPolicy", policy, _RESTART_POLICIES))
     if len(rules) > _MAX_RESTART_RULES:

@@ -154,6 +154,7 @@ def _check_user(found: Found, name: str, path: str) -> None:
         return
     if _control.search(name):
         wrong(" cannot contain control characters")
+        return
     parts = name.split("\\")
     if len(parts) > 2:
         wrong(" cannot contain more than one backslash")

@@ -146,9 +146,10 @@ def check_pod_spec(
             found, entries, f"{path}.volumes", pod_name=pod_name, tolerance=tolerance
         )
     resource_claims = get("resourceClaims") or ()
-    if resource_claims and is_mirror:
-        found.append(forbidden("", "static pods do not support resource claims"))
-    if resource_claims:
+    if is_mirror:
+        detail = "static pods do not support resource claims"
+        found += [forbidden("", detail) for _ in resource_claims]
+    elif resource_claims:
         _check_resource_claims(found, resource_claims, f"{path}.resourceClaims")
     facts = PodFacts(
         volumes=volumes,
@@ -204,7 +205,9 @@ def check_pod_spec(
         comparisons = tolerance.comparisons
         check_tolerations(found, tolerations, f"{path}.tolerations", comparisons=comparisons)
     check_aliases(found, get("hostAliases") or (), f"{path}.hostAliases")
-    _check_subdomains(found, spec, path, "priorityClassName", "runtimeClassName")
+    _check_subdomains(found, spec, path, "priorityClassName")
+    if (runtime := get("runtimeClassName")) is not None:
+        check_subdomain(found, runtime, f"{path}.runtimeClassName")
     policy = get("preemptionPolicy")
     if policy is not None:
         _check_choice(found, policy, PREEMPTION_POLICIES, path, "preemptionPolicy")

@@ -116,14 +116,16 @@ def _repeats_key(constraint: Object) -> bool:
 
 
 def repeated_keys(holder: Object, keys: Any) -> list[tuple[int, str]]:
-    """Expressions, by position, on a label of `keys` that the selector named before already."""
+    """Those of `keys`, with their positions, on which the selector has an expression and something
+    before it: by now the keys are expressions themselves."""
+    positions = {key: position for position, key in enumerate(keys)}
     selector = holder.get("labelSelector") or {}
     seen = set(selector.get("matchLabels") or ())
     repeated = []
-    for position, expression in enumerate(selector.get("matchExpressions") or ()):
+    for expression in selector.get("matchExpressions") or ():
         key = expression.get("key", "")
-        if key in keys and key in seen:
-            repeated.append((position, key))
+        if key in positions and key in seen:
+            repeated.append((positions[key], key))
         seen.add(key)
     return repeated
 

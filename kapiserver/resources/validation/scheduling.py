@@ -176,15 +176,12 @@ def _check_label_keys(found: Found, holder: Object, path: str) -> None:
     mismatched = holder.get("mismatchLabelKeys") or ()
     for field, keys in (("matchLabelKeys", matched), ("mismatchLabelKeys", mismatched)):
         _check_keys(found, holder, keys, f"{path}.{field}")
+    for position, key in repeated_keys(holder, matched):
+        found.append(invalid(f"{path}[{position}]", key, _BOTH))
     for position, key in enumerate(matched):
         if key in mismatched:
             detail = "exists in both matchLabelKeys and mismatchLabelKeys"
             found.append(invalid(f"{path}.matchLabelKeys[{position}]", key, detail))
-    for position, key in repeated_keys(holder, matched):
-        found.append(invalid(f"{path}[{position}]", key, _BOTH))
-    for position, key in repeated_keys(holder, mismatched):
-        detail = "exists in both mismatchLabelKeys and labelSelector"
-        found.append(invalid(f"{path}[{position}]", key, detail))
 
 
 def _check_keys(found: Found, holder: Object, keys: Any, path: str) -> None:

@@ -48,6 +48,7 @@ class ServerConfig:
     min_request_timeout: float
     shutdown_grace_period: float
     client_ca_file: Path | None
+    root_ca_file: Path | None
     token_auth_file: Path | None
     anonymous_auth: bool
     service_account_signing_key_file: Path | None
@@ -207,6 +208,7 @@ def required_files(config: ServerConfig) -> Sequence[tuple[str, Path]]:
         ("--tls-cert-file", config.tls_cert_file),
         ("--tls-private-key-file", config.tls_private_key_file),
         ("--client-ca-file", config.client_ca_file),
+        ("--root-ca-file", config.root_ca_file),
         ("--token-auth-file", config.token_auth_file),
         ("--service-account-signing-key-file", config.service_account_signing_key_file),
         *(("--service-account-key-file", path) for path in config.service_account_key_file),

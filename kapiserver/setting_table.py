@@ -94,6 +94,15 @@ OPTIONS: tuple[Option, ...] = (
         "Authentication",
     ),
     Option(
+        "root-ca-file",
+        Path,
+        "",
+        "FILE",
+        "What clients verify the API server with; published to pods as the config map "
+        "`kube-root-ca.crt` of every namespace.",
+        "Authentication",
+    ),
+    Option(
         "token-auth-file",
         Path,
         "",

@@ -236,6 +236,7 @@ def identity_settings(pki: str, *, tokens: bool = True) -> dict[str, str]:
     found = {
         "kubelet-client-certificate": f"{pki}/apiserver-kubelet-client.crt",
         "kubelet-client-key": f"{pki}/apiserver-kubelet-client.key",
+        "root-ca-file": f"{pki}/ca.crt",
     }
     if tokens:
         found["service-account-signing-key-file"] = f"{pki}/{TOKEN_KEY}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cryptography import x509
+
 from kapiserver.admission import plugins
 from kapiserver.admission.plugin import AdmissionSettings
 from kapiserver.cluster.formation import formed_id, id_in
@@ -9,7 +11,6 @@ from kapiserver.cluster.joining import JoinDesk
 from kapiserver.config import ServerConfig, required_files
 from kapiserver.http import FrontEndConfig
 from kapiserver.pki import Authority, PkiError, read_pem
-from kapiserver.pki.verification import root_certificates
 from kapiserver.proxying import KubeletSettings
 from raftstore import Member, StoreConfig
 from raftstore.raft import RaftConfig
@@ -149,16 +150,16 @@ def token_key_of(config: ServerConfig) -> bytes | None:
 
 
 def root_certificates_of(config: ServerConfig) -> str:
-    """What pods can verify this server with (PEM): the client CA, if it is the server's, too.
-
-    Empty when the files do not tell.
-    """
+    """What is published for pods to verify the API server with (PEM); "" for nothing."""
+    path = config.root_ca_file
+    if path is None:
+        return ""
     try:
-        chain = b"" if config.tls_cert_file is None else read_pem(config.tls_cert_file)
-        authorities = b"" if config.client_ca_file is None else read_pem(config.client_ca_file)
-        return root_certificates(chain, authorities).decode("ascii")
-    except (PkiError, UnicodeDecodeError) as error:
-        raise StartError(f"--client-ca-file, --tls-cert-file: {error}") from error
+        bundle = read_pem(path)
+        x509.load_pem_x509_certificates(bundle)
+        return bundle.decode("utf-8")
+    except (PkiError, ValueError) as error:
+        raise StartError(f"--root-ca-file: {path}: {error}") from error
 
 
 def authority_of(config: ServerConfig) -> Authority | None:

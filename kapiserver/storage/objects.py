@@ -154,11 +154,12 @@ class ObjectStore:
         """Replace `current`; RevisionConflict if it is no longer the newest, GuardMoved if it is
         but a guard of `together` does not hold.
 
-        A write that changes nothing is not written: `current` comes back with its revision.
+        A write that changes nothing is not written, and lengthens no life: `current` comes back with
+        its revision.
         """
         self._finish(obj)
         encoded = encode(obj)
-        if not ttl and not together.ops and _same(current, encoded):
+        if not together.ops and _same(current, encoded):
             return current
         lease = await self.storage.leases.lease_for(ttl) if ttl else 0
         with as_status():

@@ -36,8 +36,12 @@ class BodyError(ValueError):
 
 
 class Document(NamedTuple):
+    """`written`: the value as JSON. `repeats`: whether a JSON object has a key twice."""
+
     value: Any
     duplicates: list[str]
+    written: bytes
+    repeats: bool = False
 
 
 def parse_body(
@@ -49,13 +53,13 @@ def parse_body(
     try:
         if media_type == PROTOBUF and message is not None:
             value = _parse_message(body, message)
-            encoded_again(value)
-            return Document(value, [])
+            return Document(value, [], encoded_again(value))
         value = read_json(body)
         again = encoded_again(value)
     except Unreadable as error:
         raise BodyError(str(error)) from error
-    return Document(value, duplicate_texts(body) if strict and has_duplicates(body, again) else [])
+    repeats = has_duplicates(body, again)
+    return Document(value, duplicate_texts(body) if strict and repeats else [], again, repeats)
 
 
 def duplicate_texts(body: bytes) -> list[str]:
@@ -66,11 +70,11 @@ def duplicate_texts(body: bytes) -> list[str]:
 def _parse_yaml(body: bytes, strict: bool) -> Document:
     try:
         value, repeated = read_yaml(body)
-        encoded_again(value)
+        written = encoded_again(value)
     except Unreadable as error:
         raise BodyError(str(error), trying="") from error
     lines = "".join(f"\n  {line}" for line in repeated)
-    return Document(value, [_YAML_FINDINGS + lines] if strict and repeated else [])
+    return Document(value, [_YAML_FINDINGS + lines] if strict and repeated else [], written)
 
 
 def warnings_of(finding: str) -> list[str]:

@@ -8,22 +8,27 @@ become warnings instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import orjson
 
 from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body, summarized, warnings_of
 from kapiserver.api.body_type import BodyType
 from kapiserver.api.call import Call
 from kapiserver.api.go_text import kind_name
 from kapiserver.api.metadata import match_namespace, metadata_of
-from kapiserver.api.negotiation import JSON, body_media_type
+from kapiserver.api.negotiation import YAML, body_media_type
 from kapiserver.api.options import IGNORE, STRICT, WriteOptions
+from kapiserver.api.scope import Scope, storage_resource
 from kapiserver.errors import BadRequest
 from kapiserver.resources.definition import Object
+from kapiserver.resources.schema.compiled import CLEAN
+from kapiserver.resources.schema.reading import in_key_order
 
 _TYPE_META = (
-    'json: cannot unmarshal {} into Go value of type struct {{ APIVersion string "json:'
-    '\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }}'
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string '
+    '"json:\\"kind,omitempty\\"" }'
 )
-
 
 # Where upstream's types of a group live, if not under the first part of its name.
 _PACKAGES = {"": "core", "events.k8s.io": "core"}
@@ -42,17 +47,26 @@ async def read_object(call: Call, validation: str) -> Object:
         raise _unrecognized(wanted.kind, error.problem, body) from error
     obj = {} if document.value is None else document.value  # as Go reads null
     if not isinstance(obj, dict):
-        problem = _TYPE_META.format(kind_name(obj))
-        raise _unrecognized(
-            wanted.kind, f"couldn't get version/kind; json parse error: {problem}", body
-        )
+        raise _unrecognized(wanted.kind, no_type(obj), body)
     _check_type(call, obj, body)
+    struct = not wanted.is_custom
+    if document.repeats and struct:
+        obj, problem = wanted.validator.with_repeats(body)
+        if problem:
+            raise unusable(wanted, problem)
+        _check_type(call, obj, body)
     findings = wanted.validator.check(obj, on_unknown="collect")
+    if media_type == YAML and findings != CLEAN:
+        # upstream makes JSON of it first, and finds what it finds in the order of that
+        obj = orjson.loads(in_key_order(document.written)) or {}
+        _check_type(call, obj, body)
+        findings = wanted.validator.check(obj, on_unknown="collect")
     if findings.error:
         raise unusable(wanted, findings.error)
-    strict = [*document.duplicates, *unknown_fields(findings.unknown)]
+    unknown = findings.unknown if struct else sorted(findings.unknown)
+    strict = [*document.duplicates, *unknown_fields(unknown)]
     if strict and validation != IGNORE:
-        if document.duplicates and media_type == JSON:
+        if document.repeats and struct:
             strict = wanted.validator.strict_findings(body)
         if strict and validation == STRICT:
             raise unusable(wanted, f"strict decoding error: {', '.join(strict)}")
@@ -81,11 +95,7 @@ def _check_type(call: Call, obj: Object, body: bytes) -> None:
     for field, expected in (("apiVersion", wanted.api_version), ("kind", wanted.kind)):
         given = obj.get(field)
         if not isinstance(given, str | None):
-            problem = (
-                "couldn't get version/kind; json parse error: json: cannot unmarshal "
-                f"{kind_name(given)} into Go struct field .{field} of type string"
-            )
-            raise _unrecognized(wanted.kind, problem, body)
+            raise _unrecognized(wanted.kind, no_type(given, field), body)
         obj[field] = given or expected
     kind, api_version = obj["kind"], obj["apiVersion"]
     if kind == wanted.kind and api_version in (wanted.api_version, *wanted.accepted):
@@ -96,6 +106,26 @@ def _check_type(call: Call, obj: Object, body: bytes) -> None:
     raise BadRequest(
         f'{kind} in version "{version}" cannot be handled as a {wanted.kind}: {problem}'
     )
+
+
+def no_type(value: Any, field: str = "") -> str:
+    """Why a document does not say what it is: it is no object, or a field of it is no string."""
+    where = f"struct field .{field} of type string" if field else f"value of type {_TYPE_META}"
+    return (
+        "couldn't get version/kind; json parse error: json: cannot unmarshal "
+        f"{kind_name(value)} into Go {where}"
+    )
+
+
+def same_resource(call: Call, kind: str, api_version: str) -> Scope | None:
+    """What has the same objects as the call's resource, and calls them so."""
+    scopes = call.services.scopes
+    group, _, version = api_version.rpartition("/")
+    found = scopes.registry.lookup_kind(group, version, kind)
+    wanted = call.scope.definition
+    if found is None or storage_resource(found[0]) != storage_resource(wanted):
+        return None
+    return scopes.lookup(group, version, found[0].plural)
 
 
 def other_kind(call: Call, kind: str, api_version: str) -> str:

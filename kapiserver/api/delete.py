@@ -8,16 +8,20 @@ from kapiserver.admission.chain import DELETE
 from kapiserver.api.answers import object_answer
 from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body, summarized
 from kapiserver.api.call import Call
+from kapiserver.api.decoding import no_type
 from kapiserver.api.deletion import Step, check_preconditions, plan
 from kapiserver.api.negotiation import body_media_type
 from kapiserver.api.options import DeleteOptions, delete_options
 from kapiserver.api.render import output_of, respond
 from kapiserver.api.write import ATTEMPTS
-from kapiserver.errors import MODIFIED, BadRequest, Conflict
+from kapiserver.errors import MODIFIED, BadRequest, Conflict, UnclassifiedError
 from kapiserver.request import Response
 from kapiserver.storage import GuardMoved, RevisionConflict, StoredObject
 from kapiserver.storage.together import NOTHING
 
+# Known to the scheme that DeleteOptions are read with.
+_OTHER_OPTIONS = ("CreateOptions", "UpdateOptions", "PatchOptions", "GetOptions", "ListOptions")
+_SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
 _DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 
 
@@ -54,9 +58,26 @@ async def _sent_options(call: Call) -> DeleteOptions:
             "the object provided is unrecognized (must be of type DeleteOptions): "
             f"{error.problem} ({summarized(body)})"
         ) from error
-    if not isinstance(document.value, dict):
-        raise BadRequest("decoded object cannot be converted to DeleteOptions")
-    return delete_options(call.context.query, document.value)
+    value = {} if document.value is None else document.value
+    if not isinstance(value, dict):
+        raise UnclassifiedError(no_type(value))
+    _check_type(value)
+    return delete_options(call.context.query, value)
+
+
+def _check_type(sent: dict[str, Any]) -> None:
+    """DeleteOptions are of any version, or say nothing. Upstream has no class for other kinds."""
+    for field in ("apiVersion", "kind"):
+        if not isinstance(sent.get(field), str | None):
+            raise UnclassifiedError(no_type(sent[field], field))
+    kind = sent.get("kind") or "DeleteOptions"
+    if kind in _OTHER_OPTIONS:
+        raise UnclassifiedError("decoded object cannot be converted to DeleteOptions")
+    if kind != "DeleteOptions":
+        version = sent.get("apiVersion") or "meta.k8s.io/v1"
+        raise UnclassifiedError(
+            f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"'
+        )
 
 
 async def delete_object(

@@ -14,7 +14,7 @@ from kapiserver.api.answers import object_answer
 from kapiserver.api.apply.verb import apply, is_apply
 from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
 from kapiserver.api.call import Call
-from kapiserver.api.decoding import other_kind, unknown_fields
+from kapiserver.api.decoding import no_type, other_kind, same_resource, unknown_fields
 from kapiserver.api.go_text import kind_name, plain
 from kapiserver.api.negotiation import (
     APPLY_PATCH,
@@ -31,6 +31,7 @@ from kapiserver.api.patches.json_patch import JsonPatchError
 from kapiserver.api.patches.patch_values import LISTS_OF_LISTS, StrategicPatchError
 from kapiserver.api.patches.restoring import fault
 from kapiserver.api.render import output_of
+from kapiserver.api.scope import Scope
 from kapiserver.api.write import AbsentError, Build, Update
 from kapiserver.errors import (
     ApiError,
@@ -43,14 +44,20 @@ from kapiserver.errors import (
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
-from kapiserver.resources.schema.reading import Unreadable, encoded_again
+from kapiserver.resources.schema.compiled import CLEAN
+from kapiserver.resources.schema.reading import Unreadable, encoded_again, in_key_order
 from kapiserver.resources.schema.strictness import MAX_FINDINGS
 
 MAX_OPERATIONS = 10_000
 
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 CUSTOM_PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
-_OPERATION_TYPE = "[]handlers.jsonPatchOp"
+# What Go decodes into: a list, and its items. The library's types, or strict ones in front of it.
+_OPERATION_TYPES = (
+    ("jsonpatch.Patch", "jsonpatch.Operation"),
+    ("[]handlers.jsonPatchOp", "handlers.jsonPatchOp"),
+)
+_NO_MERGE_PATCH = "Invalid JSON Patch"
 _OPERATION_FIELDS = ("op", "path", "from", "value")
 
 
@@ -116,22 +123,29 @@ async def _read_body(call: Call, options: WriteOptions) -> _Body:
     text = await request.body(BODY_LIMIT)
     strict = options.field_validation != IGNORE
     # a strategic merge patch is decoded without further words
-    prefix = "" if content_type == STRATEGIC_PATCH else "error decoding patch: "
+    prefix = "" if content_type == STRATEGIC_PATCH or not strict else "error decoding patch: "
     try:
         parsed = parse_body(text, JSON, strict=strict)
     except BodyError as error:
         if content_type == MERGE_PATCH and not strict:
-            raise BadRequest("Invalid JSON Patch") from error
+            raise BadRequest(_NO_MERGE_PATCH) from error
         raise BadRequest(f"{prefix}{error}") from error
-    duplicates = parsed.duplicates
+    value, duplicates = parsed.value, parsed.duplicates
     if content_type == JSON_PATCH:
-        unknown = _check_operations(parsed.value)
+        unknown = _check_operations([] if value is None else value, strict)
         duplicates = [f"json patch {finding}" for finding in [*unknown, *duplicates]]
-    elif not isinstance(parsed.value, dict):
+    elif content_type == MERGE_PATCH and not strict:
+        if not isinstance(value, dict | list):
+            raise BadRequest(_NO_MERGE_PATCH)
+    elif value is not None and not isinstance(value, dict):
         raise BadRequest(
-            f"{prefix}json: cannot unmarshal {kind_name(parsed.value)} into Go value "
+            f"{prefix}json: cannot unmarshal {kind_name(value)} into Go value "
             "of type map[string]interface {}"
         )
+    elif value is None and content_type == MERGE_PATCH:
+        raise BadRequest(_NO_MERGE_PATCH)
+    if value is None:  # which changes nothing
+        text = b"[]" if content_type == JSON_PATCH else b"{}"
     return _Body(content_type, text, duplicates)
 
 
@@ -166,27 +180,29 @@ def _apply_json_patch(current: Object, operations: Any) -> Any:
         raise UnprocessablePatch from error
 
 
-def _check_operations(operations: Any) -> list[str]:
+def _check_operations(operations: Any, strict: bool) -> list[str]:
     """What strict decoding finds in the operations."""
+    many, one = _OPERATION_TYPES[strict]
+    prefix = "error decoding patch: " if strict else ""
     if not isinstance(operations, list):
         raise BadRequest(
-            f"error decoding patch: json: cannot unmarshal {kind_name(operations)} into Go value "
-            f"of type {_OPERATION_TYPE}"
+            f"{prefix}json: cannot unmarshal {kind_name(operations)} into Go value of type {many}"
         )
     unknown: list[str] = []
     for index, operation in enumerate(operations):
+        if operation is None:
+            continue
         if not isinstance(operation, dict):
             raise BadRequest(
-                f"error decoding patch: json: cannot unmarshal {kind_name(operation)} into Go "
-                f"value of type {_OPERATION_TYPE[2:]}"
+                f"{prefix}json: cannot unmarshal {kind_name(operation)} into Go value of type {one}"
             )
-        for field, value in operation.items():
+        for field, value in operation.items() if strict else ():
             if field not in _OPERATION_FIELDS:
                 unknown.append(f'unknown field "[{index}].{field}"')
             elif field != "value" and value is not None and not isinstance(value, str):
                 raise BadRequest(
-                    f"error decoding patch: json: cannot unmarshal {kind_name(value)} into Go "
-                    f"struct field {_OPERATION_TYPE.rpartition('.')[2]}.{field} of type string"
+                    f"{prefix}json: cannot unmarshal {kind_name(value)} into Go struct field "
+                    f"{one.rpartition('.')[2]}.{field} of type string"
                 )
     if len(operations) > MAX_OPERATIONS:
         raise RequestEntityTooLarge(
@@ -200,47 +216,57 @@ def _checked(call: Call, patched: Any, validation: str, body: _Body) -> Object:
     """The patched document as an object of the schema."""
     strategic_patch = body.content_type == STRATEGIC_PATCH
     if not isinstance(patched, dict):
-        raise _unusable(patched, f"json: cannot unmarshal {kind_name(patched)} into Go value")
+        raise _unusable(patched, no_type(patched))
     try:
-        encoded_again(patched)
+        written = encoded_again(patched)
     except Unreadable as error:  # each part was fine, but they nest too deep together
         raise BadRequest(f"error decoding patch: {error}") from error
     scope = call.scope
-    if not strategic_patch:
-        _keep_type(call, patched)
-    patched["kind"], patched["apiVersion"] = scope.kind, scope.api_version
-    findings = scope.validator.check(patched, on_unknown="collect")
+    source = scope if strategic_patch else _typed(call, patched)
+    patched["kind"], patched["apiVersion"] = source.kind, source.api_version
+    findings = source.validator.check(patched, on_unknown="collect")
+    if findings != CLEAN and not strategic_patch:
+        # what they find, they find in the order in which Go writes maps
+        patched = orjson.loads(in_key_order(written))
+        patched["kind"], patched["apiVersion"] = source.kind, source.api_version
+        findings = source.validator.check(patched, on_unknown="collect")
     if findings.error:
         if strategic_patch:
             schemas = scope.field_types.schemas
             problem = fault(schemas, schemas.node(scope.version.schema), patched)
             raise _unusable(orjson.loads(body.text), problem or findings.error, go=True)
-        raise _unusable(patched, findings.error)
+        raise _unusable(orjson.loads(in_key_order(written)), findings.error)
     strict = [*body.duplicates, *unknown_fields(findings.unknown)]
     if strict and validation == STRICT:
-        shown = orjson.loads(body.text) if strategic_patch else patched
+        shown = orjson.loads(body.text if strategic_patch else in_key_order(written))
         problem = f"strict decoding error: {', '.join(strict)}"
         raise _unusable(shown, problem, go=strategic_patch)
     if validation != IGNORE:
         for finding in strict:
             call.context.warn(finding)
-    return patched
+    if source is not scope:
+        scope.from_storage(source.to_storage(patched))
+    obj: Object = patched
+    return obj
 
 
-def _keep_type(call: Call, patched: Object) -> None:
-    """A document that is now of another kind is refused. Without a kind it is what it was."""
+def _typed(call: Call, patched: Object) -> Scope:
+    """What a document says that it is: mostly what it was, maybe the same in another version.
+
+    A document that is now of another kind is refused. Without a kind it is what it was.
+    """
     scope = call.scope
     kind = patched.get("kind") or scope.kind
     api_version = patched.get("apiVersion") or scope.api_version
     for field, given in (("apiVersion", api_version), ("kind", kind)):
         if not isinstance(given, str):
-            problem = (
-                "couldn't get version/kind; json parse error: json: cannot unmarshal "
-                f"{kind_name(given)} into Go struct field .{field} of type string"
-            )
-            raise _unusable(patched, problem)
-    if (kind, api_version) != (scope.kind, scope.api_version):
+            raise _unusable(patched, no_type(given, field))
+    if (kind, api_version) == (scope.kind, scope.api_version):
+        return scope
+    other = same_resource(call, kind, api_version)
+    if other is None:
         raise _unusable(patched, other_kind(call, kind, api_version))
+    return other
 
 
 def _unusable(document: Any, problem: str, *, go: bool = False) -> Invalid:

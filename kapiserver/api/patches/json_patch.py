@@ -34,7 +34,7 @@ class _Patcher:
         self._document = document
         self._copied = 0
 
-    def run(self, operations: list[Any]) -> Any:
+    def run(self, operations: list[dict[str, Any] | None]) -> Any:
         steps = {
             "add": self._add,
             "remove": self._remove,
@@ -44,9 +44,9 @@ class _Patcher:
             "test": self._test,
         }
         for operation in operations:
-            kind = operation.get("op")
+            kind = operation.get("op") if operation is not None else None
             step = steps.get(kind) if isinstance(kind, str) else None
-            if step is None:
+            if step is None or operation is None:
                 shown = kind if isinstance(kind, str) else "unknown"
                 raise JsonPatchError(f"Unexpected kind: {shown}")
             step(operation)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kapiserver.resources.schema.fastcheck import FastChecks
-from kapiserver.resources.schema.reading import TOO_DEEP
+from kapiserver.resources.schema.reading import TOO_DEEP, read_json
 from kapiserver.resources.schema.repair import Refused, Repair
+from kapiserver.resources.schema.repeats import first_of_each, merged, read_pairs
 from kapiserver.resources.schema.required import missing_fields
 from kapiserver.resources.schema.strictness import strict_findings
 
@@ -76,6 +77,18 @@ class Compiled:
     def strict_findings(self, body: bytes) -> list[str]:
         """`unknown field "spec.x"`, `duplicate field "spec.y"`: all in a JSON body, in order."""
         return strict_findings(self._schemas, self._schemas.node(self.name), body)
+
+    def with_repeats(self, body: bytes) -> tuple[Any, str]:
+        """The value of a JSON body in which keys come twice (see `repeats`), and what is wrong
+        with values that do not count in the end: Go refuses them all the same.
+        """
+        try:
+            pairs = read_pairs(body)
+            first = first_of_each(pairs)
+            problem = self.check(first).error
+            return merged(self._schemas, self._schemas.node(self.name), pairs), problem
+        except (ValueError, RecursionError):
+            return read_json(body), ""  # deeper than this reader goes: the last one counts
 
     def is_clean(self, obj: Any) -> bool:
         """True when there is nothing to report and nothing to bring into canonical form.

@@ -52,6 +52,11 @@ def encoded_again(value: Any) -> bytes:
         raise Unreadable(TOO_DEEP if "Recursion" in str(error) else str(error)) from error
 
 
+def in_key_order(written: bytes) -> bytes:
+    """JSON with the keys of all objects in order, as Go writes what it has in maps."""
+    return orjson.dumps(orjson.loads(written), option=orjson.OPT_SORT_KEYS)
+
+
 def _json_problem(body: bytes, error: orjson.JSONDecodeError) -> str:
     # The position counts characters of the text, which differs from bytes beyond ASCII.
     text = body.decode("utf-8", "replace")

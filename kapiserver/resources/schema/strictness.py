@@ -7,10 +7,10 @@ are not looked into.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from kapiserver.resources.schema.nodes import Form, Node
+from kapiserver.resources.schema.repeats import Pairs, read_pairs
 
 if TYPE_CHECKING:
     from kapiserver.resources.schema.schemaset import SchemaSet
@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 MAX_FINDINGS = 100  # as upstream: a hostile body must not make a huge answer
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """An object with all its keys, in order."""
-
-
 def strict_findings(schemas: SchemaSet, node: Node, body: bytes) -> list[str]:
     found: dict[str, None] = {}
     try:
-        _walk(schemas, node, json.loads(body, object_pairs_hook=_Pairs), "", found)
+        _walk(schemas, node, read_pairs(body), "", found)
     except (ValueError, RecursionError):
         return []  # the fast reader took what this one does not: then nothing is known of repeats
     return list(found)[:MAX_FINDINGS]
@@ -33,7 +29,7 @@ def strict_findings(schemas: SchemaSet, node: Node, body: bytes) -> list[str]:
 
 def _walk(schemas: SchemaSet, node: Node, value: Any, path: str, found: dict[str, None]) -> None:
     node = schemas.resolve(node)
-    if isinstance(value, _Pairs) and node.form in (Form.STRUCT, Form.MAP):
+    if isinstance(value, Pairs) and node.form in (Form.STRUCT, Form.MAP):
         dot = f"{path}." if path else ""
         seen: set[str] = set()
         for key, below in value:

@@ -29,6 +29,19 @@ RFC_TABLE: list[tuple[str, str, str]] = [
     ("{}", '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'),
 ]
 
+# Where the library that upstream uses goes on: nulls in lists.
+LISTS: list[tuple[str, str, str]] = [
+    ('{"a":[]}', '{"a":[{"b":null,"c":1},null]}', '{"a":[{"c":1},null]}'),
+    ("{}", '{"a":[[{"b":null}]]}', '{"a":[[{}]]}'),
+    ('{"a":"x"}', '{"a":{"b":[{"c":null}]}}', '{"a":{"b":[{}]}}'),
+    ('{"a":{}}', '{"a":[{"b":null}]}', '{"a":[{"b":null}]}'),
+]
+
+
+@pytest.mark.parametrize(("document", "patch", "expected"), LISTS)
+def test_nulls_in_lists(document: str, patch: str, expected: str) -> None:
+    assert merge_patch.apply(orjson.loads(document), orjson.loads(patch)) == orjson.loads(expected)
+
 
 @pytest.mark.parametrize(("document", "patch", "expected"), RFC_TABLE)
 def test_rfc_table(document: str, patch: str, expected: str) -> None:

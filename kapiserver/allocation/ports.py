@@ -12,7 +12,7 @@ import orjson
 
 from kapiserver.allocation.ranges import PortRange
 from kapiserver.allocation.records import Records, internal, parent_of, refused
-from kapiserver.errors import Cause
+from kapiserver.errors import Cause, UnclassifiedError
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.printing import items
@@ -158,7 +158,7 @@ class _Claims:
                 await self._take_asked(asked, position)
             pair = (port.get("protocol"), asked)
             if pair in seen:
-                raise internal(f"duplicate nodePort: {{{pair[0]} {asked}}}")
+                raise UnclassifiedError(f"duplicate nodePort: {{{pair[0]} {asked}}}")
             seen.add(pair)
 
     async def assign_health_check(self, spec: Object, held: set[int]) -> None:

@@ -70,8 +70,6 @@ def check_service(service: Object, context: WriteContext) -> Sequence[Cause]:
     spec = service.get("spec") or {}
     old = context.old or {}
     before: Object | None = None if context.old is None else old.get("spec") or {}
-    if addresses := check_cluster_ips(spec, before):
-        return addresses  # looked at before all else, as upstream has to: it gives them out first
     found: Found = []
     _check_topology(found, _annotations(service))
     if not items(spec, "ports") and not is_headless(spec) and spec.get("type") != EXTERNAL_NAME:
@@ -80,6 +78,7 @@ def check_service(service: Object, context: WriteContext) -> Sequence[Cause]:
     _check_ports(found, items(spec, "ports"))
     check_labels(found, spec.get("selector"), "spec.selector")
     _check_affinity(found, spec)
+    found += check_cluster_ips(spec, before)
     _check_external_ips(found, spec, before)
     kind_of_service = spec.get("type")
     if not kind_of_service:
@@ -334,8 +333,6 @@ def check_service_update(service: Object, context: WriteContext) -> Sequence[Cau
     if old is None or context.subresource == "status":
         return check_service(service, context)
     spec, before = service.get("spec") or {}, old.get("spec") or {}
-    if addresses := check_cluster_ips(spec, before):
-        return addresses
     found: Found = []
     if EXTERNAL_NAME not in (spec.get("type"), before.get("type")):
         found += check_addresses_stay(spec, before)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from allocation_world import Answer, Node, running, service
+from allocation_world import SERVICES, Answer, Node, running, service
 
 from kapiserver.allocation.ranges import PortRange
 
@@ -96,6 +96,37 @@ async def test_updates_keep_take_and_give_back(node: Node) -> None:
     assert owner(node, 30002) is None
     outside = (await node.patch("web", type="NodePort")).spec
     assert owner(node, node_ports(outside)[0]) == "web"
+
+
+async def test_an_update_cannot_use_a_port_twice(node: Node) -> None:
+    await node.create("web", type="NodePort")
+    twice = [{"name": name, "port": i + 1, "nodePort": 30080} for i, name in enumerate("ab")]
+    refused = await node.patch("web", ports=twice)
+    assert (refused.status, refused.message) == (500, "duplicate nodePort: {TCP 30080}")
+    assert "reason" not in refused.json
+    assert owner(node, 30080) is None
+
+
+@pytest.mark.parametrize("subresource", ["", "/status"])
+async def test_a_service_keeps_what_it_has_until_its_last_finalizer_goes(
+    node: Node, subresource: str
+) -> None:
+    chosen = [{"port": 80, "nodePort": 30080}]
+    kept = service("web", type="NodePort", clusterIP="10.96.0.7", ports=chosen)
+    kept["metadata"]["finalizers"] = ["example.com/keep"]
+    await node.request("POST", SERVICES, kept)
+    await node.delete("web")
+    assert owner(node, 30080) == "web"
+    assert await node.addresses() == {"10.96.0.7": "web"}
+    await node.request(
+        "PATCH",
+        f"{SERVICES}/web{subresource}",
+        {"metadata": {"finalizers": None}},
+        content_type="application/merge-patch+json",
+    )
+    assert (await node.get("web")).status == 404
+    assert owner(node, 30080) is None
+    assert await node.addresses() == {}
 
 
 async def test_a_local_load_balancer_has_a_health_check_port(node: Node) -> None:

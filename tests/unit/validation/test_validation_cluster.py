@@ -220,7 +220,8 @@ def test_the_phase_of_a_namespace_says_whether_it_goes() -> None:
     assert update_refused("namespaces", going, changed(going, "status", None), "status") == [
         (
             "status.Phase",
-            "Invalid value: \"Active\": may only be 'Terminating' if `deletionTimestamp` is not empty",
+            "Invalid value: \"Active\": may only be 'Terminating' if `deletionTimestamp` is "
+            "not empty",
         )
     ]
 

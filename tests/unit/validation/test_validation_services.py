@@ -192,14 +192,6 @@ def test_an_update_looks_at_the_class_of_a_load_balancer_twice() -> None:
     )
 
 
-def test_cluster_ips_that_make_no_sense_are_told_before_all_else() -> None:
-    broken = changed(changed(SERVICE, "spec.clusterIP", "ten"), "spec.ports", [{"port": 0}])
-    told_first = [("spec.clusterIPs[0]", f'Invalid value: "ten": {BAD_IP}')]
-    assert refused("services", broken) == told_first
-    made = stored("services", SERVICE)
-    assert update_refused("services", made, broken) == told_first
-
-
 def test_the_annotation_for_source_ranges_is_checked_when_it_changes() -> None:
     name = "service.beta.kubernetes.io/load-balancer-source-ranges"
     path = f"metadata.annotations[{name}]"

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group, text_at
-from kapiserver.resources.definition import Object, ResourceDefinition, Subresource, WriteContext
+from kapiserver.resources.definition import (
+    Column,
+    Object,
+    ResourceDefinition,
+    Subresource,
+    WriteContext,
+)
 from kapiserver.resources.names import path_segment
 from kapiserver.resources.printing import (
     AGE,
@@ -181,11 +187,14 @@ def _requested_duration(request: Object, now: float) -> str:
     return NONE if seconds is None else human_duration(seconds)
 
 
-_SIGNER = column(
-    "SignerName",
-    value_at("spec", "signerName", absent=NONE),
-    doc("certificates.v1.CertificateSigningRequestSpec.signerName"),
-)
+def _signer(spec: str) -> Column:
+    return column(
+        "SignerName",
+        value_at("spec", "signerName", absent=NONE),
+        doc(f"certificates.v1.{spec}.signerName"),
+    )
+
+
 _SIGNER_FIELD = {"spec.signerName": text_at("spec", "signerName")}
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
@@ -206,7 +215,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         columns=(
             NAME,
             AGE,
-            _SIGNER,
+            _signer("CertificateSigningRequestSpec"),
             column(
                 "Requestor",
                 value_at("spec", "username"),
@@ -235,7 +244,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         strategy=without_status(
             validate=_validate_bundle, complete=True, unconditional_update=False
         ),
-        columns=(NAME, _SIGNER),
+        columns=(NAME, _signer("ClusterTrustBundleSpec")),
         fields=_SIGNER_FIELD,
     ),
     CERTIFICATES.resource(

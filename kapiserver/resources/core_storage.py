@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kapiserver.errors import Cause
 from kapiserver.resources.core_group import CORE
 from kapiserver.resources.declare import STATUS
-from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import Column, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.pod_defaults import PLUGIN_DEFAULTS
 from kapiserver.resources.printing import (
     AGE,
@@ -180,18 +180,27 @@ def _claim_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
     return () if context.subresource == "status" else claim_warnings(obj)
 
 
-_VOLUME_MODE = column(
-    "VolumeMode",
-    value_at("spec", "volumeMode", absent=UNSET),
-    "Whether it is a filesystem or a raw block device.",
-    wide=True,
-)
-_ATTRIBUTES_CLASS = column(
-    "VolumeAttributesClass",
-    value_at("spec", "volumeAttributesClassName", absent=UNSET),
-    "Name of the class of its attributes.",
-)
-_STORAGE_CLASS = column("StorageClass", _class, "Name of its storage class.")
+def _common_columns(short: str, spec: str) -> tuple[Column, Column, Column]:
+    """What the tables of claims and volumes have in common."""
+    return (
+        column("StorageClass", _class, f"StorageClass of the {short}"),
+        column(
+            "VolumeAttributesClass",
+            value_at("spec", "volumeAttributesClassName", absent=UNSET),
+            f"VolumeAttributesClass of the {short}",
+        ),
+        column(
+            "VolumeMode",
+            value_at("spec", "volumeMode", absent=UNSET),
+            doc(f"core.v1.{spec}.volumeMode"),
+            wide=True,
+        ),
+    )
+
+
+_CLAIM_CLASS, _CLAIM_ATTRIBUTES, _CLAIM_MODE = _common_columns("pvc", "PersistentVolumeClaimSpec")
+_CLASS, _ATTRIBUTES, _MODE = _common_columns("pv", "PersistentVolumeSpec")
+
 
 DEFINITIONS: tuple[ResourceDefinition, ...] = (
     CORE.resource(
@@ -228,10 +237,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
                 _if_bound(lambda obj, now: access_modes(obj, "status", "accessModes")),
                 doc("core.v1.PersistentVolumeClaimStatus.accessModes"),
             ),
-            _STORAGE_CLASS,
-            _ATTRIBUTES_CLASS,
+            _CLAIM_CLASS,
+            _CLAIM_ATTRIBUTES,
             AGE,
-            _VOLUME_MODE,
+            _CLAIM_MODE,
         ),
     ),
     CORE.resource(
@@ -270,13 +279,13 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             ),
             column("Status", _phase, doc("core.v1.PersistentVolumeStatus.phase")),
             column("Claim", _claim, doc("core.v1.PersistentVolumeSpec.claimRef")),
-            _STORAGE_CLASS,
-            _ATTRIBUTES_CLASS,
+            _CLASS,
+            _ATTRIBUTES,
             column(
                 "Reason", value_at("status", "reason"), doc("core.v1.PersistentVolumeStatus.reason")
             ),
             AGE,
-            _VOLUME_MODE,
+            _MODE,
         ),
     ),
 )

@@ -220,7 +220,7 @@ def _validate_taint_rule(obj: Object, context: WriteContext) -> Sequence[Cause]:
 def _state(claim: Object, now: float) -> str:
     deleted = bool(dig(claim, "metadata", "deletionTimestamp"))
     states = ["deleted"] if deleted else []
-    if dig(claim, "status", "allocation"):
+    if dig(claim, "status", "allocation") is not None:
         states.append("allocated")
         if items(claim, "status", "reservedFor"):
             states.append("reserved")

@@ -143,3 +143,28 @@ def test_bindings_are_described_by_their_own_kind(kind: str) -> None:
     assert role == FieldDoc(f"io.k8s.api.rbac.v1.{kind}", "roleRef")
     noun = kind[0].lower() + kind[1:]
     assert subjects == [f"{who} in the {noun}" for who in ("Users", "Groups", "ServiceAccounts")]
+
+
+@pytest.mark.parametrize(
+    ("resource", "short", "spec"),
+    [
+        ("persistentvolumes", "pv", "PersistentVolumeSpec"),
+        ("persistentvolumeclaims", "pvc", "PersistentVolumeClaimSpec"),
+    ],
+)
+def test_volumes_and_claims_are_described_by_their_own_kind(
+    resource: str, short: str, spec: str
+) -> None:
+    definition = REGISTRY.resource("", resource)
+    assert definition is not None
+    described = {column.name: column.description for column in definition.columns}
+    assert described["StorageClass"] == f"StorageClass of the {short}"
+    assert described["VolumeAttributesClass"] == f"VolumeAttributesClass of the {short}"
+    assert described["VolumeMode"] == FieldDoc(f"io.k8s.api.core.v1.{spec}", "volumeMode")
+
+
+def test_signers_are_described_by_their_own_kind() -> None:
+    bundles = REGISTRY.resource("certificates.k8s.io", "clustertrustbundles")
+    assert bundles is not None
+    spec = "io.k8s.api.certificates.v1.ClusterTrustBundleSpec"
+    assert bundles.columns[1].description == FieldDoc(spec, "signerName")

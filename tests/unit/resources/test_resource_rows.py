@@ -122,3 +122,16 @@ def test_requests_of_pods_for_certificates(status: Object, state: str) -> None:
     assert list(row("podcertificaterequests.certificates.k8s.io", obj).values()) == [
         "r", "web", "default", "n1", "example.com/s", state, "example.com/a=1,example.com/b=2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ({}, "pending"),
+        ({"allocation": {}}, "allocated"),
+        ({"allocation": {}, "reservedFor": [{"name": "p"}]}, "allocated,reserved"),
+    ],
+)
+def test_a_claim_on_no_device_is_allocated_as_well(status: Object, state: str) -> None:
+    shown = row("resourceclaims.resource.k8s.io", {"metadata": named("c"), "status": status})
+    assert shown["State"] == state

@@ -7,6 +7,9 @@ from typing import Any
 
 from e2e_cluster import KUBECTL, Cluster, Completed, run
 
+# Config maps without the one that every namespace has.
+OWN = "--field-selector=metadata.name!=kube-root-ca.crt"
+
 
 class Kubectl:
     """kubectl with a context, in a namespace of its own."""

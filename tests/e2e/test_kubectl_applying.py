@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from e2e_cluster import until
-from e2e_kubectl import Kubectl
+from e2e_kubectl import OWN, Kubectl
 from e2e_objects import Object, create, owned_by
 
 
@@ -57,7 +57,7 @@ def test_prune(user: Kubectl, manifest: Path) -> None:
     manifest.write_text(settings("one"))
     pruned = user("apply", "-f", str(manifest), *only)
     assert pruned == "configmap/one unchanged\nconfigmap/two pruned\n"
-    assert user("get", "cm", "-o", "name") == "configmap/one\n"
+    assert user("get", "cm", OWN, "-o", "name") == "configmap/one\n"
 
 
 def test_prune_with_apply_sets(user: Kubectl, manifest: Path) -> None:
@@ -123,7 +123,7 @@ def test_cascades(user: Kubectl) -> None:
     assert "NotFound" in user.fails("get", "cm", "of-foreground")
     assert user.json("get", "cm", "of-orphaned")["metadata"]["uid"] == left["uid"]
     user("create", "cm", "another")
-    said = user("delete", "cm", "--all").splitlines()
+    said = user("delete", "cm", OWN).splitlines()
     assert said == [
         f'configmap "{name}" deleted from {user.namespace} namespace'
         for name in ("another", "of-orphaned")
@@ -139,6 +139,6 @@ def test_lists_are_checked_by_the_client(user: Kubectl) -> None:
     items[1]["dada"] = {}
     refused = user.fails("apply", "-f", "-", stdin=json.dumps(listed))
     assert 'unknown field "dada" in io.k8s.api.core.v1.ConfigMap' in refused
-    shown = user("get", "cm", "-o", "json")
-    user("delete", "cm", "--all")
+    shown = user("get", "cm", OWN, "-o", "json")
+    user("delete", "cm", OWN)
     assert user("create", "-f", "-", stdin=shown).count(" created\n") == 2

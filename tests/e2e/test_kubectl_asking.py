@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from e2e_cluster import KUBECTL, until
-from e2e_kubectl import Kubectl
+from e2e_kubectl import OWN, Kubectl
 from e2e_objects import create, set_status
 
 
@@ -42,8 +42,8 @@ def line_of(process: subprocess.Popen[str]) -> str:
 def test_watches(user: Kubectl) -> None:
     config_maps(user, "before")
     with (
-        started(user, "get", "cm", "--watch", "--output-watch-events") as all_of_them,
-        started(user, "get", "cm", "--watch-only", "-o", "name") as news,
+        started(user, "get", "cm", OWN, "--watch", "--output-watch-events") as all_of_them,
+        started(user, "get", "cm", OWN, "--watch-only", "-o", "name") as news,
     ):
         assert line_of(all_of_them).split()[:2] == ["EVENT", "NAME"]
         assert line_of(all_of_them).split()[:2] == ["ADDED", "before"]
@@ -79,17 +79,17 @@ def test_waits(user: Kubectl) -> None:
 def test_pages_and_orders(user: Kubectl) -> None:
     names = [f"c{number}" for number in range(5)]
     config_maps(user, *names)
-    assert user("get", "cm", "--chunk-size=2", "-o", "name").split() == [
+    assert user("get", "cm", OWN, "--chunk-size=2", "-o", "name").split() == [
         f"configmap/{name}" for name in names
     ]
-    pages = user.completed("get", "cm", "--chunk-size=2", "-o", "name", "-v=6")
+    pages = user.completed("get", "cm", OWN, "--chunk-size=2", "-o", "name", "-v=6")
     assert pages.err.count("continue=") == 2
-    backwards = user("get", "cm", "--sort-by=.metadata.labels.n", "--no-headers").splitlines()
+    backwards = user("get", "cm", OWN, "--sort-by=.metadata.labels.n", "--no-headers").splitlines()
     assert [line.split()[0] for line in backwards] == names
     assert user("get", "cm", "-l", "n in (c1,c3)", "-o", "name").split() == [
         "configmap/c1", "configmap/c3",
     ]  # fmt: skip
-    chosen = user("get", "cm", "--field-selector=metadata.name!=c0", "-o", "name")
+    chosen = user("get", "cm", f"{OWN},metadata.name!=c0", "-o", "name")
     assert chosen.split() == [f"configmap/{name}" for name in names[1:]]
     columns = user("get", "cm", "c1", "-o", "custom-columns=A:.metadata.name,B:.data")
     assert [line.split() for line in columns.splitlines()] == [["A", "B"], ["c1", "<none>"]]

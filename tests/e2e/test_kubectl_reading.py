@@ -6,7 +6,7 @@ import json
 import subprocess
 
 from e2e_cluster import KUBECTL, Cluster
-from e2e_kubectl import Kubectl
+from e2e_kubectl import OWN, Kubectl
 
 SYSTEM_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
 
@@ -49,7 +49,7 @@ def test_selectors_choose(kubectl: Kubectl) -> None:
     kubectl("create", "configmap", "b")
     kubectl("label", "cm", "a", "tier=front")
     assert kubectl("get", "cm", "-l", "tier=front", "-o", "name") == "configmap/a\n"
-    assert kubectl("get", "cm", "-l", "tier!=front", "-o", "name") == "configmap/b\n"
+    assert kubectl("get", "cm", OWN, "-l", "tier!=front", "-o", "name") == "configmap/b\n"
     assert kubectl("get", "cm", "--field-selector=metadata.name=b", "-o", "name").split() == [
         "configmap/b"
     ]
@@ -58,8 +58,8 @@ def test_selectors_choose(kubectl: Kubectl) -> None:
 def test_get_w_shows_what_happens(kubectl: Kubectl) -> None:
     kubectl("create", "configmap", "first")
     command = [
-        str(KUBECTL), "--context", kubectl.context, "-n", kubectl.namespace, "get", "cm", "-w",
-        "-o", "name", "--request-timeout=30s",
+        str(KUBECTL), "--context", kubectl.context, "-n", kubectl.namespace, "get", "cm", OWN,
+        "-w", "-o", "name", "--request-timeout=30s",
     ]  # fmt: skip
     with subprocess.Popen(
         command, env=kubectl.cluster.env, stdout=subprocess.PIPE, text=True

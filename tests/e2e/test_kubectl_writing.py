@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from e2e_kubectl import Kubectl
+from e2e_kubectl import OWN, Kubectl
 
 WEB = """\
 apiVersion: apps/v1
@@ -133,9 +133,9 @@ def test_delete_by_name_label_and_all(kubectl: Kubectl) -> None:
     kubectl("label", "cm", "b", "c", "gone=soon")
     assert kubectl("delete", "cm", "a").startswith('configmap "a" deleted')
     kubectl("delete", "cm", "-l", "gone=soon")
-    assert kubectl("get", "cm", "-o", "name").split() == ["configmap/d"]
+    assert kubectl("get", "cm", OWN, "-o", "name").split() == ["configmap/d"]
     kubectl("delete", "cm", "--all")
-    assert kubectl("get", "cm", "-o", "name") == ""
+    assert kubectl("get", "cm", OWN, "-o", "name") == ""
     assert "NotFound" in kubectl.fails("delete", "cm", "a")
 
 

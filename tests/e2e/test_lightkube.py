@@ -22,6 +22,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Node, Pod, Service
 from lightkube.types import CascadeType, PatchType
 
+OURS = {"by": "lightkube"}
 Generic = create_namespaced_resource("apps", "v1", "Deployment", "deployments")
 
 
@@ -35,7 +36,7 @@ def config_map(name: str, **data: str) -> ConfigMap:
     return ConfigMap(
         apiVersion="v1",
         kind="ConfigMap",
-        metadata=ObjectMeta(name=name, labels={"by": "lightkube"}),
+        metadata=ObjectMeta(name=name, labels=OURS),
         data=data,
     )
 
@@ -75,7 +76,7 @@ def test_objects_are_made_read_changed_and_deleted(client: Any) -> None:
     assert patched.metadata.labels == {"by": "lightkube", "app": "x"}
     client.create(config_map("ghost"), dry_run=True)
     client.delete(ConfigMap, "a", dry_run=True)
-    assert names(client.list(ConfigMap)) == ["a"]
+    assert names(client.list(ConfigMap, labels=OURS)) == ["a"]
     client.delete(ConfigMap, "a", cascade=CascadeType.BACKGROUND, grace_period=0)
     with pytest.raises(ApiError) as gone:
         client.get(ConfigMap, "a")
@@ -85,14 +86,16 @@ def test_objects_are_made_read_changed_and_deleted(client: Any) -> None:
 def test_lists(client: Any, user: Kubectl) -> None:
     for number in range(5):
         client.create(config_map(f"c{number}"))
-    assert names(client.list(ConfigMap, chunk_size=2)) == [f"c{number}" for number in range(5)]
+    assert names(client.list(ConfigMap, chunk_size=2, labels=OURS)) == [
+        f"c{number}" for number in range(5)
+    ]
     assert names(
         client.list(ConfigMap, labels={"by": ["lightkube"]}, fields={"metadata.name": "c3"})
     ) == ["c3"]
-    everywhere = client.list(ConfigMap, namespace="*", labels={"by": "lightkube"})
+    everywhere = client.list(ConfigMap, namespace="*", labels=OURS)
     assert (user.namespace, "c1") in {(i.metadata.namespace, i.metadata.name) for i in everywhere}
     client.deletecollection(ConfigMap)
-    assert names(client.list(ConfigMap)) == []
+    assert names(client.list(ConfigMap, labels=OURS)) == []
     assert client.get(Namespace, user.namespace).status.phase == "Active"
     assert isinstance(names(client.list(Node)), list)
 
@@ -137,13 +140,13 @@ def test_scale_status_and_generic_resources(client: Any) -> None:
 
 
 def test_watches_and_waits(client: Any) -> None:
-    listing = client.list(ConfigMap)
+    listing = client.list(ConfigMap, labels=OURS)
     assert names(listing) == []
     version = listing.resourceVersion
     seen: list[tuple[str, str]] = []
 
     def watch() -> None:
-        for operation, obj in client.watch(ConfigMap, resource_version=version):
+        for operation, obj in client.watch(ConfigMap, labels=OURS, resource_version=version):
             seen.append((operation, obj.metadata.name))
             if operation == "DELETED":
                 return
@@ -173,7 +176,7 @@ def test_the_asynchronous_client(cluster: Cluster, user: Kubectl) -> None:
         client = AsyncClient(config=config, namespace=user.namespace)
         await client.create(config_map("a"))
         await client.patch(ConfigMap, "a", {"data": {"k": "v"}})
-        found = [item.metadata.name async for item in client.list(ConfigMap, chunk_size=1)]
+        found = [item.metadata.name async for item in client.list(ConfigMap, labels=OURS)]
         await client.delete(ConfigMap, "a")
         await client.close()
         return found

@@ -158,8 +158,9 @@ def grace_period(pod: Object, wanted: int | None) -> int:
     return seconds if seconds >= 0 else 1
 
 
-def _all_ips(pod: Object) -> str:
-    return ",".join(text(address, "ip") for address in items(pod, "status", "podIPs"))
+def _no_ips(pod: Object) -> str:
+    """A label that is understood and that no pod has a value for, as upstream."""
+    return ""
 
 
 def _first_ip(pod: Object) -> str:
@@ -176,7 +177,7 @@ FIELDS = {
     "spec.hostNetwork": or_else(text_at("spec", "hostNetwork"), "false"),
     "status.phase": text_at("status", "phase"),
     "status.podIP": _first_ip,
-    "status.podIPs": _all_ips,
+    "status.podIPs": _no_ips,
     "status.nominatedNodeName": text_at("status", "nominatedNodeName"),
 }
 

@@ -79,10 +79,15 @@ def app_armor_warnings(pod: Object) -> list[str]:
     if not any(key.startswith(APP_ARMOR) for key in annotations):
         return []
     warnings = []
+    of_pod = _context(spec).get("appArmorProfile")
     for container in containers_of(spec):
         key = APP_ARMOR + container.get("name", "")
         own = _context(container).get("appArmorProfile")
-        if key in annotations and own in (None, app_armor_profile(annotations[key])):
+        if key not in annotations:
+            continue
+        profile = app_armor_profile(annotations[key])
+        said_by_pod = own is None and profile is not None and profile == of_pod
+        if own in (None, profile) and not said_by_pod:
             warnings.append(f"metadata.annotations[{key}]: {_APP_ARMOR}")
     return warnings
 

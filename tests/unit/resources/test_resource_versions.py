@@ -276,7 +276,7 @@ def test_selectable_fields_of_pods() -> None:
         "spec.hostNetwork": "true",
         "status.phase": "Running",
         "status.podIP": "10.0.0.1",
-        "status.podIPs": "10.0.0.1,fd00::1",
+        "status.podIPs": "",
         "status.nominatedNodeName": "",
     }
 

@@ -123,6 +123,13 @@ def test_profiles_are_compared_by_the_type_of_the_field(
     assert refused("pods", pod) == expected
 
 
+def test_a_profile_that_the_pod_names_already_needs_no_warning() -> None:
+    pod = changed(POD, "metadata.annotations", {_APP_ARMOR: "unconfined"})
+    assert len(warned("pods", pod)) == 1
+    pod = changed(pod, "spec.securityContext", {"appArmorProfile": {"type": "Unconfined"}})
+    assert warned("pods", pod) == []
+
+
 def test_conditions_of_one_type_keep_their_generations_in_order() -> None:
     old = stored("pods", POD)
     twice = [{"type": "a/b", "observedGeneration": 3}, {"type": "a/b", "observedGeneration": 4}]

@@ -24,8 +24,7 @@ _SHOWN = 3
 def _defaults(obj: Object, context: WriteContext) -> None:
     for port in items(obj, "ports"):
         set_default(port, "name", "")
-        if not port.get("protocol"):
-            port["protocol"] = "TCP"
+        set_default(port, "protocol", "TCP")
 
 
 def _ports(obj: Object, now: float) -> str:

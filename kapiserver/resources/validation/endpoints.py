@@ -80,12 +80,13 @@ def _check_subset(found: Found, subset: Object, path: str, context: WriteContext
         elif len(ports) > 1:
             found.append(required(f"{here}.name"))
         check_port(found, port.get("port", 0), f"{here}.port")
-        _check_protocol(found, port, here)
+        _check_protocol(found, port, here, missing="")
 
 
-def _check_protocol(found: Found, port: Object, path: str) -> None:
-    protocol = port.get("protocol")
-    if not protocol:
+def _check_protocol(found: Found, port: Object, path: str, *, missing: Any) -> None:
+    """A protocol that is `missing`, nothing for one kind and "" for the other, must be told."""
+    protocol = port.get("protocol", missing)
+    if protocol == missing:
         found.append(required(f"{path}.protocol"))
     elif protocol not in PROTOCOLS:
         found.append(unsupported(f"{path}.protocol", protocol, PROTOCOLS))
@@ -216,7 +217,7 @@ def _check_slice_ports(found: Found, ports: list[Any]) -> None:
         if name in names:
             found.append(duplicate(f"{here}.name", name))
         names.add(name)
-        _check_protocol(found, port, here)
+        _check_protocol(found, port, here, missing=None)
 
 
 # -- preparing ----------------------------------------------------------------------------------

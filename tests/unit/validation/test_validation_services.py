@@ -419,6 +419,16 @@ SLICE_CASES: Cases = [
     ),
     (
         "ports",
+        [{"name": "a", "protocol": ""}],
+        [
+            (
+                "ports[0].protocol",
+                'Unsupported value: "": supported values: "SCTP", "TCP", "UDP"',
+            )
+        ],
+    ),
+    (
+        "ports",
         [{"name": "a"}, {"name": "a", "appProtocol": "x.y/z/"}],
         [
             ("ports[1].name", 'Duplicate value: "a"'),

@@ -23,10 +23,10 @@ from kapiserver.api.paths import PathNotFound
 from kapiserver.api.scope import Scope
 from kapiserver.api.update import update
 from kapiserver.api.watch import watch
-from kapiserver.errors import MethodNotAllowed, NotFound
+from kapiserver.errors import ApiError, MethodNotAllowed, NotFound
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.request import Response
-from kapiserver.resources.definition import Subresource
+from kapiserver.resources.definition import ResourceDefinition, Subresource
 
 Verb = Callable[[Call], Awaitable[Response]]
 
@@ -105,6 +105,8 @@ class ResourceRouter:
         if scope.definition.namespaced and not info.in_namespace:
             if len(info.parts) > 1:
                 raise self._nowhere(info.group, scope)
+            if "list" not in scope.definition.verbs:
+                raise self._nowhere(info.group, scope)
             if info.verb not in _ACROSS_NAMESPACES:
                 if scope.is_custom:
                     raise PathNotFound()
@@ -112,10 +114,12 @@ class ResourceRouter:
 
     def _verb(self, context: RequestContext, scope: Scope) -> Verb:
         info, definition = context.info, scope.definition
-        if info.subresource:
+        if info.subresource and info.verb != "watch":
             return self._subresource_verb(context, scope)
-        if len(info.parts) > 2:
+        if len(info.parts) > 2 or (len(info.parts) == 2 and not _has_named(definition)):
             raise self._nowhere(info.group, scope)
+        if info.verb == "watch" and "watch" not in definition.verbs:
+            raise self._unwatchable(context, scope)
         verb = VERBS.get(info.verb)
         if verb is None or info.verb not in definition.verbs:
             raise MethodNotAllowed()
@@ -127,6 +131,17 @@ class ResourceRouter:
                 raise MethodNotAllowed()
             return virtual
         return verb
+
+    def _unwatchable(self, context: RequestContext, scope: Scope) -> ApiError:
+        """A list that cannot be watched; below /watch/ there is no path for it."""
+        if "watch" not in context.query or "list" not in scope.definition.verbs:
+            return self._nowhere(scope.group, scope)
+        name = scope.definition.resource
+        return MethodNotAllowed(
+            f'watch is not supported on resources of kind "{name}"',
+            group=scope.group,
+            kind=scope.resource,
+        )
 
     def _subresource_verb(self, context: RequestContext, scope: Scope) -> Verb:
         info, definition = context.info, scope.definition
@@ -169,6 +184,11 @@ def _check_route(context: RequestContext, scope: Scope) -> None:
     if accept and info.subresource not in _CONNECTED:
         produced = ROUTED_LISTS if info.verb in _ACROSS_NAMESPACES else ROUTED
         check_routed(accept, ("text/plain", *ROUTED) if info.subresource == "log" else produced)
+
+
+def _has_named(definition: ResourceDefinition) -> bool:
+    """Whether there are paths with the name of an object in them."""
+    return not _NAMED.isdisjoint(definition.verbs)
 
 
 def _is_proxy(subresource: Subresource) -> bool:

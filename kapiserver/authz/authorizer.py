@@ -203,6 +203,10 @@ class Authorization(InstantStage):
         raise forbidden(attributes, reason)
 
 
+# What is told of a request holds parts of it, and browsers are not to take them for markup.
+_HTML = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
+
+
 def forbidden(attributes: Attributes, reason: str = "") -> Forbidden:
     user = quoted(attributes.user.name)
     if not attributes.resource_request:
@@ -224,11 +228,16 @@ def forbidden(attributes: Attributes, reason: str = "") -> Forbidden:
         if attributes.name:
             who += f" {quoted(attributes.name)}"
         who += " is forbidden"
+    for character, entity in _HTML:
+        text = text.replace(character, entity)
     if reason:
         text += f": {reason}"
-    return Forbidden(
+    error = Forbidden(
         f"{who}: {text}",
         name=attributes.name,
         group=attributes.group,
         kind=attributes.resource,
+        headers={"X-Content-Type-Options": "nosniff"},
     )
+    error.empty_details = True
+    return error

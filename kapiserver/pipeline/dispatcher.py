@@ -156,7 +156,7 @@ class PipelineDispatcher:
 
 def error_answer(error: ApiError, context: RequestContext | None = None) -> Response:
     """A Status, in the form that the client accepts, or in JSON if it accepts none."""
-    headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
+    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     if isinstance(error, PathNotFound):
         plain = (b"content-type", b"text/plain; charset=utf-8")
         nosniff = (b"x-content-type-options", b"nosniff")

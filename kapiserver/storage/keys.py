@@ -6,9 +6,23 @@ Every prefix ends in "/", and a segment that could step out of its folder is ref
 
 from __future__ import annotations
 
+import orjson
+
 from kapiserver.errors import BadRequest
 
 ROOT = b"/registry/"
+
+
+def check_name(name: str) -> None:
+    """Raise BadRequest for what can be no name in a path; the words are upstream's."""
+    if name in (".", ".."):
+        problems = [f"may not be '{name}'"]
+    else:
+        problems = [f"may not contain '{bad}'" for bad in "/%" if bad in name]
+    if problems:
+        shown = orjson.dumps(name).decode()
+        raise BadRequest(f"Name parameter invalid: {shown}: {';'.join(problems)}")
+    check_segment(name)
 
 
 def check_segment(segment: str) -> None:
@@ -31,7 +45,7 @@ class KeySpace:
         self.prefix = ROOT + resource.encode() + b"/"
 
     def key(self, namespace: str, name: str) -> bytes:
-        check_segment(name)
+        check_name(name)
         if not self.namespaced:
             return self.prefix + name.encode()
         check_segment(namespace)

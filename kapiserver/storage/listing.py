@@ -7,7 +7,6 @@ the revision of the first page and the key to go on from.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -78,10 +77,9 @@ def encode_continue(revision: int, last_key: bytes, prefix: bytes) -> str:
 def decode_continue(token: str, prefix: bytes) -> tuple[int, bytes]:
     """(revision, first key) of a token; a start that leaves the prefix is refused."""
     try:
-        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
-        fields = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
+        fields = orjson.loads(_unpacked(token))
         version, revision, start = fields.get("v", ""), fields.get("rv", 0), fields.get("start", "")
-    except (binascii.Error, ValueError, AttributeError) as error:
+    except (ValueError, AttributeError) as error:
         raise _bad_token(str(error)) from error
     if version != _TOKEN_VERSION:
         raise BadRequest(
@@ -98,6 +96,21 @@ def decode_continue(token: str, prefix: bytes) -> tuple[int, bytes]:
     if any(part in ("", ".", "..") for part in key[1:].split("/")):
         raise _bad_token(start)
     return revision, prefix + key[1:].encode()
+
+
+_BREAKS = "\r\n"
+_BASE64 = frozenset(_BREAKS + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def _unpacked(token: str) -> bytes:
+    """Unpadded base64url, which may hold line breaks; errors are told as Go tells them."""
+    digits = [character for character in token if character not in _BREAKS]
+    wrong = next((at for at, found in enumerate(token) if found not in _BASE64), None)
+    if wrong is None and len(digits) % 4 == 1:
+        wrong = len(token) - 1
+    if wrong is not None:
+        raise ValueError(f"illegal base64 data at input byte {len(token[:wrong].encode())}")
+    return base64.urlsafe_b64decode("".join(digits) + "=" * (-len(digits) % 4))
 
 
 def _bad_token(why: str) -> BadRequest:

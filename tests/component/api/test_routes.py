@@ -3,8 +3,14 @@ request is looked at any closer."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from api_world import Api, config_map
+
+from kapiserver.api.paths import Paths
+from kapiserver.api.router import ResourceRouter
+from kapiserver.pipeline.dispatcher import PipelineDispatcher
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 OBJECTS = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
@@ -59,6 +65,34 @@ async def test_a_watch_is_refused_if_yaml_is_liked_best(api: Api) -> None:
     assert answer.status == 406
     assert "application/json;stream=watch" in answer.text
     assert (await api.get(MAPS, headers=accept)).header("content-type") == "application/yaml"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/api/v1/pods", 405),
+        ("POST", "/api/v1/bindings", 404),
+        ("GET", "/api/v1/namespaces/default/bindings", 405),
+        ("GET", "/apis/authentication.k8s.io/v1/tokenreviews", 405),
+        ("GET", "/apis/authentication.k8s.io/v1/tokenreviews/a", 404),
+        ("DELETE", "/api/v1/componentstatuses/scheduler", 405),
+        ("GET", "/api/v1/watch/componentstatuses", 404),
+        ("GET", "/api/v1/watch/namespaces/default/pods/a/status", 404),
+    ],
+)
+async def test_a_path_is_there_if_something_can_be_asked_of_it(
+    api: Api, method: str, path: str, status: int
+) -> None:
+    answer = await api.request(method, path)
+    assert (answer.status, answer.json["details"]) == (status, {})
+
+
+async def test_a_list_that_cannot_be_watched(api: Api) -> None:
+    answer = await api.get("/api/v1/componentstatuses?watch=1")
+    assert (answer.status, answer.json["message"]) == (
+        405,
+        'watch is not supported on resources of kind "componentstatuses"',
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,3 +192,40 @@ async def test_an_empty_name_or_namespace_selects_nothing(api: Api) -> None:
                 continue
             answer = await api.get(f"{path}?fieldSelector={selector}")
             assert answer.json["items"] == [], (path, selector)
+
+
+@pytest.mark.parametrize(
+    ("token", "position"), [("x", 0), ("abc!", 3), ("abcd=", 4), ("abcde", 4), ("+bcd", 0)]
+)
+async def test_a_token_that_is_no_base64(api: Api, token: str, position: int) -> None:
+    answer = await api.get(f"{MAPS}?continue={token.replace('+', '%2B')}")
+    assert answer.json["message"] == (
+        "invalid continue token: continue key is not valid: "
+        f"illegal base64 data at input byte {position}"
+    )
+
+
+async def test_a_name_that_cannot_be_one(api: Api) -> None:
+    answer = await api.get(f"{MAPS}/a%b")
+    assert (answer.status, answer.json["message"]) == (
+        400,
+        "Name parameter invalid: \"a%b\": may not contain '%'",
+    )
+
+
+async def test_a_refusal_is_no_markup(api: Api) -> None:
+    answer = await api.get("/<script>&", token="jane-token")
+    assert answer.header("x-content-type-options") == "nosniff"
+    assert (answer.status, answer.json["details"], answer.json["message"]) == (
+        403,
+        {},
+        'forbidden: User "jane" cannot get path "/&lt;script&gt;&amp;"',
+    )
+
+
+async def test_a_watch_lasts_as_long_as_the_server_says(api: Api) -> None:
+    api.services = replace(api.services, watch_seconds=0.01)
+    router = ResourceRouter(api.services)
+    api.dispatcher = PipelineDispatcher([], router, Paths({}, list))
+    events = await api.watch(f"{MAPS}?watch=1")
+    await events.ended.wait()

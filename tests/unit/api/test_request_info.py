@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 
 from kapiserver.errors import BadRequest
@@ -90,3 +92,23 @@ def test_dot_segments_are_refused(path: str) -> None:
 def test_watch_prefix_without_a_resource_is_refused() -> None:
     with pytest.raises(BadRequest, match="unable to determine kind and namespace from url"):
         parse("GET", "/api/v1/watch")
+
+
+@pytest.mark.parametrize(
+    ("selector", "name"),
+    [
+        ("metadata.name=a", "a"),
+        ("metadata.name==a", "a"),
+        ("metadata.name!=a", ""),
+        ("spec.x=y,metadata.name=a", "a"),
+        ("metadata.name=a,nonsense", ""),
+        ("metadata.name=a\\,b", "a,b"),
+        ("metadata.name=a/b", ""),
+        ("metadata.name=..", ""),
+        ("metadata.name=", ""),
+    ],
+)
+def test_a_selector_that_can_be_read_may_name_the_object(selector: str, name: str) -> None:
+    query = urlencode({"fieldSelector": selector, "watch": "1"}).encode()
+    info = parse("GET", "/apis/group/version/resource", query)
+    assert (info.verb, info.name) == ("watch", name)

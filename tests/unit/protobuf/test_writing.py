@@ -275,3 +275,32 @@ def without_nothing(value: Any) -> Any:
         kept = {key: without_nothing(below) for key, below in value.items()}
         return {key: below for key, below in kept.items() if below not in ({}, [])}
     return [without_nothing(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_aggregated_discovery_document_is_a_message(encoder: Encoder) -> None:
+    kind = {"group": "", "version": "", "kind": "Pod"}
+    resource = {
+        "resource": "pods",
+        "responseKind": kind,
+        "scope": "Namespaced",
+        "singularResource": "pod",
+        "verbs": ["get", "list"],
+        "shortNames": ["po"],
+        "subresources": [{"subresource": "log", "responseKind": kind, "verbs": ["get"]}],
+    }
+    version = {"version": "v1", "resources": [resource], "freshness": "Current"}
+    document = {
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": "apidiscovery.k8s.io/v2",
+        "metadata": {},
+        "items": [{"metadata": {"name": "things"}, "versions": [version]}],
+    }
+    envelope = open_envelope(encoder.document(document))
+    assert (envelope.api_version, envelope.kind) == ("apidiscovery.k8s.io/v2", document["kind"])
+    pod = f(1, "") + f(2, "") + f(3, "Pod")
+    sub = f(1, "log") + f(2, pod) + f(4, "get")
+    one = f(1, "pods") + f(2, pod) + f(3, "Namespaced") + f(4, "pod") + f(5, "get") + f(5, "list")
+    one += f(6, "po") + f(8, sub)
+    raw = bytes(envelope.raw)
+    assert f(1, "v1") + f(2, one) + f(3, "Current") in raw
+    assert raw.startswith(f(1, encoder._writers.get(META + "ListMeta").write({})))

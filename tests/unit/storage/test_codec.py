@@ -66,8 +66,10 @@ def test_what_json_cannot_hold_is_a_bad_request() -> None:
 @pytest.mark.parametrize("segment", ["", ".", "..", "a/b", "a%2fb"])
 def test_a_name_that_leaves_its_folder_is_refused(segment: str) -> None:
     keys = KeySpace("pods", namespaced=True)
-    with pytest.raises(BadRequest, match="path segment"):
+    with pytest.raises(BadRequest, match=r"path segment|Name parameter invalid"):
         keys.key("default", segment)
+    with pytest.raises(BadRequest, match="path segment"):
+        keys.key(segment, "a")
     if segment:
         with pytest.raises(BadRequest, match="path segment"):
             keys.range_prefix(segment)

@@ -7,8 +7,8 @@ from typing import Any
 from kapiserver.admission.chain import CREATE
 from kapiserver.api.call import Call
 from kapiserver.api.decoding import read_placed
-from kapiserver.api.metadata import timestamp
 from kapiserver.api.options import WriteOptions, write_options
+from kapiserver.api.pod_conditions import set_true
 from kapiserver.api.render import respond_json
 from kapiserver.api.write import AbsentError, Ownership, Update
 from kapiserver.errors import BadRequest, Conflict, Invalid
@@ -66,7 +66,8 @@ async def _bind(call: Call, name: str, binding: Object, options: WriteOptions) -
         if spec.get("schedulingGates"):
             raise _conflict(name, f"pod {name} has non-empty .spec.schedulingGates")
         spec["nodeName"] = node
-        _note_scheduled(pod)
+        pod.setdefault("status", {}).pop("nominatedNodeName", None)
+        set_true(pod, "PodScheduled")
         for field in ("annotations", "labels"):
             if metadata.get(field):
                 pod["metadata"].setdefault(field, {}).update(metadata[field])
@@ -91,25 +92,6 @@ def _check_preconditions(call: Call, name: str, wanted: Object, metadata: Object
                 f"{shown} in object meta: {known}"
             )
             raise Conflict.of("", "pods", name, why)
-
-
-def _note_scheduled(pod: Object) -> None:
-    status = pod.setdefault("status", {})
-    status.pop("nominatedNodeName", None)
-    conditions = status.setdefault("conditions", [])
-    now: Object = {
-        "type": "PodScheduled",
-        "status": "True",
-        "lastProbeTime": None,
-        "lastTransitionTime": timestamp(),
-    }
-    for position, condition in enumerate(conditions):
-        if condition.get("type") == now["type"]:
-            if condition.get("status") == now["status"]:
-                now["lastTransitionTime"] = condition.get("lastTransitionTime")
-            conditions[position] = now
-            return
-    conditions.append(now)
 
 
 def _conflict(name: str, why: str) -> Conflict:

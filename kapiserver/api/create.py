@@ -69,8 +69,8 @@ async def create_object(
     attempts = NAME_ATTEMPTS if generating else 1
     moves = CLAIM_ATTEMPTS
     companion = call.companion
-    # each attempt completes the object anew
-    draft = orjson.dumps(obj) if companion is not None else b""
+    # each attempt completes the object anew: what is made of its name, too
+    draft = orjson.dumps(obj) if generating or companion is not None else b""
     while True:
         attempts -= 1
         if generating:
@@ -101,7 +101,7 @@ async def create_object(
         except KeyExists as error:
             if attempts == 0:
                 raise _exists(call, error.existing, generated=bool(prefix)) from error
-        if companion is not None:
+        if draft:
             obj = orjson.loads(draft)
             attributes.obj = obj
             metadata = meta.metadata_of(obj)

@@ -1,9 +1,10 @@
 """pods/eviction: a delete that disruption budgets may refuse.
 
 In: an Eviction (policy/v1). Out: a Status. A budget that lets a pod go has one disruption less from
-then on, and remembers the pod (`disruptedPods`) until its controller has seen that it is gone. What
-may not happen: a pod removed on the ground of a state that it is not in any more; where the state
-was what spared it the budget, the delete is tied to the revision that was looked at.
+then on, and remembers the pod (`disruptedPods`) until its controller has seen that it is gone. The
+pod says in a condition that it was evicted, for as long as there still is one. What may not happen:
+a pod removed on the ground of a state that it is not in any more; where the state was what spared
+it the budget, the delete is tied to the revision that was looked at.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from kapiserver.api.budgets import charge, has_room_for_unhealthy, is_ready, sti
 from kapiserver.api.call import Call, internal_call
 from kapiserver.api.decoding import read_placed
 from kapiserver.api.delete import delete_object
+from kapiserver.api.deletion import check_preconditions
 from kapiserver.api.options import DeleteOptions, WriteOptions, delete_options, write_options
+from kapiserver.api.pod_conditions import set_true
 from kapiserver.api.render import respond_json
-from kapiserver.api.write import AbsentError, Update
+from kapiserver.api.write import AbsentError, Ownership, Update
 from kapiserver.errors import BadRequest, Conflict, NotFound
 from kapiserver.request import Response, UserInfo
 from kapiserver.resources.definition import Object
-from kapiserver.resources.validation.labels import is_empty, selects
+from kapiserver.resources.validation.labels import selects
 from kapiserver.storage import StoredObject
 from kapiserver.storage.object import Selection
 
@@ -34,6 +37,7 @@ ATTEMPTS = 20
 """To remove a pod that changes all the time."""
 
 _BUDGETS = ("policy", "poddisruptionbudgets")
+_REASON = "EvictionByEvictionAPI"
 _OVER = ("Succeeded", "Failed")
 
 
@@ -59,7 +63,7 @@ async def evict(call: Call) -> Response:
         return respond_json(success(201), call.context, 201)
     if budget is not None:
         await _charge(call, budget, dry_run=options.dry_run)
-    await delete_object(call, call.name, options)
+    await _remove(call, options)
     return respond_json(success(201), call.context, 201)
 
 
@@ -78,13 +82,35 @@ async def _remove_unguarded(call: Call, options: DeleteOptions) -> StoredObject 
         if not over and options.resource_version is None:
             tied = replace(options, resource_version=str(pod.revision))
         try:
-            await delete_object(call, call.name, tied, known=pod)
+            await _remove(call, tied)
         except Conflict:
             attempts -= 1
             if options.resource_version is not None or not attempts:
                 raise
         else:
             return None
+
+
+async def _remove(call: Call, options: DeleteOptions) -> None:
+    """Delete the pod; whoever sees it go is told why."""
+    if not options.dry_run:
+        change = internal_call(
+            call.services, call.scope, SERVER, "update", call.namespace, call.name, "status"
+        )
+
+        def tell(pod: Object) -> Object:
+            check_preconditions(options, pod["metadata"], call.scope.definition)
+            set_true(pod, "DisruptionTarget", reason=_REASON, message="Eviction API: evicting")
+            return pod
+
+        untouched = Ownership.UNTOUCHED
+        try:
+            told = await Update(change, call.name, WriteOptions(), tell, ownership=untouched).run()
+        except AbsentError:
+            raise call.not_found() from None
+        if options.resource_version is not None:
+            options = replace(options, resource_version=str(told.revision))
+    await delete_object(call, call.name, options)
 
 
 def _is_over(pod: Object) -> bool:
@@ -100,7 +126,7 @@ async def _remove_unhealthy(
     if options.resource_version is None:
         tied = replace(options, resource_version=str(pod.revision))
     try:
-        await delete_object(call, call.name, tied)
+        await _remove(call, tied)
     except Conflict as conflict:
         if options.resource_version is not None:
             raise
@@ -108,12 +134,12 @@ async def _remove_unhealthy(
 
 
 def _budgets_of(call: Call, pod: StoredObject) -> list[Object]:
-    """The budgets that select the pod; one without a selector, or an empty one, selects nothing."""
+    """The budgets that select the pod: an empty selector selects all, none selects nothing."""
     found = []
     for stored in call.services.scopes.stored(*_BUDGETS).objects.select(Selection(call.namespace)):
         budget = stored.decoded()
-        selector = budget.get("spec", {}).get("selector") or {}
-        if not is_empty(selector) and selects(selector, dict(pod.labels)):
+        selector = budget.get("spec", {}).get("selector")
+        if selector is not None and selects(selector, dict(pod.labels)):
             found.append(budget)
     return found
 

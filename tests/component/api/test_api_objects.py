@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -66,6 +67,43 @@ async def test_generated_names_have_the_prefix_and_differ(api: Api) -> None:
         names.add((await api.post(MAPS, sent)).json["metadata"]["name"])
     assert len(names) == 5
     assert all(name.startswith("job-") and len(name) == 9 for name in names)
+
+
+def suffixes(monkeypatch: pytest.MonkeyPatch, *made: str) -> None:
+    """What chance will have it."""
+    left = list(made)
+    monkeypatch.setattr(random, "choices", lambda *_, **__: list(left.pop(0)))
+
+
+async def test_a_generated_name_that_is_taken_is_made_anew(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = "/apis/batch/v1/namespaces/default/jobs"
+    spec = {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Never"}
+    sent = {"metadata": {"generateName": "job-"}, "spec": {"template": {"spec": spec}}}
+    suffixes(monkeypatch, "aaaaa", "aaaaa", "aaaaa", "bbbbb")
+    first, second = [(await api.post(jobs, sent)).json for _ in range(2)]
+    assert [job["metadata"]["name"] for job in (first, second)] == ["job-aaaaa", "job-bbbbb"]
+    labels = second["spec"]["template"]["metadata"]["labels"]
+    assert labels["batch.kubernetes.io/job-name"] == "job-bbbbb"
+    assert labels["controller-uid"] == second["metadata"]["uid"]
+
+
+async def test_after_eight_taken_names_the_client_has_to_come_back(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = {"metadata": {"generateName": "a-"}}
+    suffixes(monkeypatch, *["bbbbb"] * 9)
+    await api.post(MAPS, sent)
+    refused = await api.post(MAPS, sent)
+    assert status(refused) == (
+        409,
+        "AlreadyExists",
+        'configmaps "a-bbbbb" already exists, the server was not able to generate a unique name '
+        "for the object",
+    )
+    assert refused.json["details"]["retryAfterSeconds"] == 1
+    assert refused.header("retry-after") == "1"
 
 
 async def test_a_taken_name_beside_a_prefix_is_told_as_one_that_was_generated(api: Api) -> None:

@@ -51,6 +51,48 @@ async def test_without_a_budget_the_pod_goes(api: Api) -> None:
     assert (await api.get(f"{PODS}/p")).status == 404
 
 
+@pytest.mark.parametrize("phase", ["Running", "Succeeded", "Pending"])
+async def test_a_pod_that_is_evicted_says_so_until_it_is_gone(api: Api, phase: str) -> None:
+    held = pod("p", finalizers=["example.com/hold"])
+    before = (await api.post(PODS, held)).json
+    await api.patch(f"{PODS}/p/status", {"status": {"phase": phase}})
+    await api.post(f"{PODS}/p/eviction", eviction(dryRun=["All"]))
+    assert not (await api.get(f"{PODS}/p")).json["status"].get("conditions")
+    tied = eviction(preconditions={"uid": before["metadata"]["uid"]})
+    assert (await api.post(f"{PODS}/p/eviction", tied)).status == 201
+    found = (await api.get(f"{PODS}/p")).json
+    assert "deletionTimestamp" in found["metadata"]
+    (condition,) = found["status"]["conditions"]
+    assert condition.pop("lastTransitionTime")
+    assert condition == {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastProbeTime": None,
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+    }
+    assert all(entry["manager"] == "test" for entry in found["metadata"]["managedFields"])
+
+
+async def test_the_revision_of_an_eviction_is_the_one_that_the_client_saw(api: Api) -> None:
+    await running(api)
+    seen = (await api.get(f"{PODS}/p")).json["metadata"]["resourceVersion"]
+    stale = await api.post(f"{PODS}/p/eviction", eviction(preconditions={"resourceVersion": "1"}))
+    assert stale.status == 409
+    assert "the ResourceVersion in the precondition (1)" in stale.json["message"]
+    assert (await api.get(f"{PODS}/p")).json["metadata"]["resourceVersion"] == seen
+    right = eviction(preconditions={"resourceVersion": seen})
+    assert (await api.post(f"{PODS}/p/eviction", right)).status == 201
+    assert (await api.get(f"{PODS}/p")).status == 404
+
+
+@pytest.mark.parametrize(("selector", "status"), [({}, 429), (None, 201)])
+async def test_an_empty_selector_guards_every_pod(api: Api, selector: Any, status: int) -> None:
+    await running(api)
+    await budget(api, spec={"selector": selector}, currentHealthy=1, desiredHealthy=1)
+    assert (await api.post(f"{PODS}/p/eviction", eviction())).status == status
+
+
 async def test_an_eviction_takes_one_disruption_and_leaves_a_note(api: Api) -> None:
     await running(api)
     await running(api, "q")

@@ -6,12 +6,13 @@ of dict equality; only what differs is walked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kapiserver.api.apply.elements import SELF
 from kapiserver.api.apply.extract import added
 from kapiserver.api.apply.never import ownable
-from kapiserver.api.apply.sets import EMPTY, MEMBER, FieldSet, union, without_trees
+from kapiserver.api.apply.sets import EMPTY, MEMBER, FieldSet, union
 from kapiserver.api.apply.types import LEAF, ListType, MapType, Type, holds_free_form
 from kapiserver.api.apply.zero import MISSING
 
@@ -32,12 +33,10 @@ class Comparison(NamedTuple):
         return union(self.modified, self.added)
 
     def ownable(self) -> Comparison:
-        return Comparison(*(ownable(part) if part else part for part in self))
+        return self.filtered(ownable)
 
-    def without(self, ignored: FieldSet) -> Comparison:
-        if not ignored:
-            return self
-        return Comparison(*(without_trees(part, ignored) if part else part for part in self))
+    def filtered(self, kept: Callable[[FieldSet], FieldSet]) -> Comparison:
+        return Comparison(*(kept(part) if part else part for part in self))
 
 
 SAME = Comparison()

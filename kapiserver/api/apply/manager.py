@@ -27,7 +27,7 @@ from kapiserver.api.apply.managers import (
     stored,
 )
 from kapiserver.api.apply.never import ownable
-from kapiserver.api.apply.sets import has, union, without_trees
+from kapiserver.api.apply.sets import has, union
 from kapiserver.api.apply.types import FieldTypes
 from kapiserver.api.apply.updater import Applied, apply, update
 from kapiserver.api.apply.versions import KindVersions
@@ -76,7 +76,7 @@ class FieldManager:
                 self._update(live, new, managers, [], who, now)
                 return
         fields = added_to_nothing(self._types.of(self._schema), new)
-        fields = ownable(without_trees(fields, self._versions.ignored(self.api_version)))
+        fields = ownable(self._versions.reach(self.api_version).kept(fields))
         if fields:
             owner = Owner(fields, self.api_version, now)
             metadata[_FIELD] = encoded({self._identity(who, UPDATE): owner})
@@ -210,7 +210,7 @@ class FieldManager:
     def _before_first_apply(self, live: Object, now: str) -> Managers:
         """All that is there belongs to whoever wrote it before ownership was recorded."""
         fields = added_to_nothing(self._types.of(self._schema), live)
-        fields = ownable(without_trees(fields, self._versions.ignored(self.api_version)))
+        fields = ownable(self._versions.reach(self.api_version).kept(fields))
         if not fields:
             return {}
         return {self._identity(BEFORE_FIRST_APPLY, UPDATE): Owner(fields, self.api_version, now)}

@@ -95,6 +95,22 @@ def without_trees(left: FieldSet, right: FieldSet) -> FieldSet:
     return out
 
 
+def within(fields: FieldSet, trees: FieldSet) -> FieldSet:
+    """Members that are members of `trees` or below one. There, `*` stands for every element."""
+    out: FieldSet = {}
+    for element, node in fields.items():
+        wanted = trees.get(element, trees.get("*"))
+        if wanted is None or element == SELF:
+            continue
+        if is_member(wanted):
+            out[element] = node
+        else:
+            inside = within(node, wanted)
+            if inside:
+                out[element] = inside
+    return out
+
+
 def paths(fields: FieldSet, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """All members: at each level the members, then what is below, both in order."""
     elements = sorted((element for element in fields if element != SELF), key=order)

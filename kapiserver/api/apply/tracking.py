@@ -98,3 +98,5 @@ def check_admitted(call: Call, obj: Object, before: Any) -> None:
             ".metadata.managedFields was in an invalid state after admission; this could be caused "
             "by an outdated mutating admission controller; please fix your requests: " + problem
         )
+    elif not after:
+        metadata_of(obj).pop("managedFields", None)

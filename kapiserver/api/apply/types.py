@@ -149,7 +149,7 @@ class FieldTypes:
         if node.map_type == "atomic":
             return LEAF
         if node.form is Form.REF:
-            return self.of(node.ref)
+            return self._granular(node.ref) if node.map_type == "granular" else self.of(node.ref)
         if node.form in _FREE:
             return DEDUCED
         if node.form is Form.LIST:
@@ -159,6 +159,15 @@ class FieldTypes:
             self._fill(made, node)
             return made
         return LEAF
+
+    def _granular(self, definition: str) -> Type:
+        """A definition at a place that merges its fields, even if it is atomic elsewhere."""
+        node = self.schemas.node(definition)
+        if node.form is not Form.STRUCT or node.map_type != "atomic":
+            return self.of(definition)
+        made = MapType()
+        self._fill(made, node)
+        return made
 
     def _list(self, node: Node) -> Type:
         if node.item is None or node.list_type not in ("set", "map"):

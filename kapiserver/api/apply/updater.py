@@ -19,13 +19,13 @@ from kapiserver.api.apply.managers import Identity, Managers, Owner
 from kapiserver.api.apply.merge import merge
 from kapiserver.api.apply.reconcile import reconcile
 from kapiserver.api.apply.remove import remove, with_named_fields
+from kapiserver.api.apply.reset import Reach
 from kapiserver.api.apply.sets import (
     EMPTY,
     FieldSet,
     difference,
     intersection,
     union,
-    without_trees,
 )
 from kapiserver.api.apply.types import Type
 from kapiserver.resources.definition import Object
@@ -44,8 +44,8 @@ class Versions(Protocol):
         """An object in another version; `obj` itself if they are the same. Changes nothing."""
         ...
 
-    def ignored(self, api_version: str) -> FieldSet:
-        """Whole trees that this way of writing cannot change."""
+    def reach(self, api_version: str) -> Reach:
+        """What this way of writing changes."""
         ...
 
 
@@ -64,7 +64,7 @@ def update(
     if comparison.same:
         return out, EMPTY
     out = _settle(versions, live, new, version, out, None, comparison, force=True)
-    gained = without_trees(comparison.changed(), versions.ignored(version))
+    gained = versions.reach(version).kept(comparison.changed())
     return out, gained
 
 
@@ -83,8 +83,7 @@ def apply(
     table = _reconciled(versions, managers)
     merged = merge(kind, live, config)
     last = table.get(who)
-    fields = field_set(kind, config, strict=True)
-    fields = without_trees(fields, versions.ignored(version))
+    fields = versions.reach(version).kept(field_set(kind, config, strict=True))
     table = dict(table)
     table[who] = Owner(fields, version, last.time if last is not None else "")
     if last is not None:
@@ -127,7 +126,7 @@ def _settle(
     force: bool,
 ) -> Managers:
     """Everybody but `who` loses what got a new value or went away. Raises Conflicted."""
-    by_version = {version: comparison.without(versions.ignored(version))}
+    by_version = {version: comparison.filtered(versions.reach(version).kept)}
     out: Managers = {}
     conflicts: dict[Identity, FieldSet] = {}
     for manager, owner in managers.items():
@@ -158,7 +157,7 @@ def _compare_in(
 ) -> Comparison:
     left = versions.convert(live, version, other)
     right = versions.convert(new, version, other)
-    return compare(versions.type_of(other), left, right).without(versions.ignored(other))
+    return compare(versions.type_of(other), left, right).filtered(versions.reach(other).kept)
 
 
 def _pruned(

@@ -7,6 +7,7 @@ conflicts of ownership are the client's (409), unless it forces.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from kapiserver.api import metadata as meta
 from kapiserver.api.answers import object_answer
@@ -16,6 +17,7 @@ from kapiserver.api.apply.manager import Untyped
 from kapiserver.api.body import BODY_LIMIT
 from kapiserver.api.call import Call
 from kapiserver.api.create import create_object
+from kapiserver.api.large_bodies import apart
 from kapiserver.api.negotiation import APPLY_PATCH, media_type
 from kapiserver.api.options import IGNORE, WriteOptions, write_options
 from kapiserver.api.render import output_of
@@ -114,7 +116,7 @@ def _options(call: Call) -> WriteOptions:
 async def _config(call: Call, options: WriteOptions, api_version: str, kind: str) -> Config:
     body = await call.context.request.body(BODY_LIMIT)
     strict = options.field_validation != IGNORE
-    return read_config(body, api_version, kind, strict=strict)
+    return await apart(len(body), partial(read_config, body, api_version, kind, strict=strict))
 
 
 def _merged(

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import orjson
 
-from kapiserver.api.apply.reset import reset_fields
-from kapiserver.api.apply.sets import FieldSet
+from kapiserver.api.apply.reset import Reach, reach_of
 from kapiserver.api.apply.types import FieldTypes, Type
 from kapiserver.api.apply.updater import UnknownVersion
 from kapiserver.resources.definition import Object, ResourceDefinition, Version
@@ -31,7 +30,7 @@ class KindVersions:
         self._types = types
         self._registry = registry
         self._subresource = subresource
-        self._ignored: dict[str, FieldSet] = {}
+        self._reaches: dict[str, Reach] = {}
 
     def type_of(self, api_version: str) -> Type:
         version = self._find(api_version)[1]
@@ -39,15 +38,15 @@ class KindVersions:
             raise UnknownVersion(api_version)
         return self._types.of(version.schema)
 
-    def ignored(self, api_version: str) -> FieldSet:
-        fields = self._ignored.get(api_version)
-        if fields is None:
+    def reach(self, api_version: str) -> Reach:
+        found = self._reaches.get(api_version)
+        if found is None:
             definition, version = self._find(api_version)
             kind = self._types.of(version.schema)
             custom = self._types.schemas.is_added(version.schema)
-            fields = reset_fields(definition, kind, self._subresource, custom=custom)
-            self._ignored[api_version] = fields
-        return fields
+            found = reach_of(definition, kind, self._subresource, custom=custom)
+            self._reaches[api_version] = found
+        return found
 
     def convert(self, obj: Object, source: str, target: str) -> Object:
         if source == target:

@@ -314,6 +314,46 @@ async def test_scale_is_applied_as_replicas(api: Api) -> None:
     assert (await apply(api, f"{DEPLOYMENTS}/none/scale", wanted)).status == 404
 
 
+async def test_who_owns_what_through_the_subresources_of_a_pod(api: Api) -> None:
+    await api.post(PODS, pod("p"))
+    debugger = {
+        "metadata": {"labels": {"seen": "no"}},
+        "spec": {"ephemeralContainers": [{"name": "d", "image": "i"}]},
+    }
+    debugged = await api.patch(f"{PODS}/p/ephemeralcontainers", debugger, "strategic")
+    own = managers(debugged)["test", "Update", "ephemeralcontainers"]
+    assert set(own) == {"f:spec"}
+    assert set(own["f:spec"]) == {"f:ephemeralContainers"}
+    limits = {"limits": {"cpu": "2"}, "requests": {"cpu": "1"}}
+    config = pod("p")
+    config["spec"]["containers"] = [{"name": "main", "image": "other", "resources": limits}]
+    resized = await apply(api, f"{PODS}/p/resize", config)
+    assert resized.status in (200, 422), resized.text
+    if resized.status == 200:
+        fields = managers(resized)["me", "Apply", "resize"]["f:spec"]["f:containers"]
+        assert set(fields['k:{"name":"main"}']) == {"f:resources"}
+
+
+async def test_a_place_may_merge_what_is_atomic_elsewhere(api: Api) -> None:
+    url = "/api/v1/persistentvolumes/v"
+    volume: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "v"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Gi"},
+            "hostPath": {"path": "/tmp/v"},
+            "claimRef": {"namespace": "default", "name": "c"},
+        },
+    }
+    assert (await apply(api, url, volume)).status == 201
+    bound = await api.patch(url, {"spec": {"claimRef": {"uid": "1"}}})
+    assert managers(bound)["test", "Update", ""] == {"f:spec": {"f:claimRef": {"f:uid": {}}}}
+    again = await apply(api, url, volume)
+    assert again.json["spec"]["claimRef"] == {"namespace": "default", "name": "c", "uid": "1"}
+
+
 # -- other writes -----------------------------------------------------------------------------
 
 
@@ -355,6 +395,18 @@ async def test_scaling_and_binding(api: Api) -> None:
 
 
 async def test_ownership_can_be_given_up(api: Api) -> None:
+    nothing = {"metadata": {"managedFields": []}}
+    replaced = [{"op": "replace", "path": "/metadata/managedFields", "value": []}]
+    changes = (("merge", nothing), ("strategic", nothing), ("json", replaced))
+    for kind, change in changes:
+        await api.post(MAPS, config_map(kind, x="1"))
+        assert managers(await api.patch(f"{MAPS}/{kind}", change, kind)) == {}, kind
+        untracked = await api.get(f"{MAPS}/{kind}")
+        assert "managedFields" not in untracked.json["metadata"]
+    await api.post(MAPS, config_map("put"))
+    body = config_map("put")
+    body["metadata"]["managedFields"] = []
+    assert managers(await api.put(f"{MAPS}/put", body)) == {}
     await api.post(MAPS, config_map("a", x="1"))
     reset = await api.patch(f"{MAPS}/a", {"metadata": {"managedFields": [{}]}})
     assert managers(reset) == {}
@@ -458,4 +510,4 @@ async def test_admission_cannot_break_the_record(api: Api) -> None:
     )
     obj["metadata"]["managedFields"] = []
     check_admitted(call, obj, before)
-    assert obj["metadata"]["managedFields"] == []  # giving up all ownership is valid
+    assert "managedFields" not in obj["metadata"]  # giving up all ownership is valid

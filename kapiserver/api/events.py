@@ -7,12 +7,13 @@ not once per watcher.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Hashable
 from typing import Any
 
 import orjson
 
-from kapiserver.api.negotiation import METADATA, TABLE, Output
+from kapiserver.api.negotiation import METADATA, METADATA_LIST, TABLE, Output
 from kapiserver.api.render import is_metadata, partial_metadata, require_writable
 from kapiserver.api.scope import Scope
 from kapiserver.api.tables import TableWriter
@@ -20,6 +21,8 @@ from kapiserver.resources.protobuf import Encoder
 from kapiserver.storage import EventEncoder, StoredObject
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+# An empty list as LIST would answer it, of which clients make the list of what they received.
+LIST_BLUEPRINT = "kubernetes.io/initial-events-list-blueprint"
 
 
 def encoder_for(scope: Scope, output: Output, include: str) -> EventEncoder:
@@ -36,11 +39,22 @@ def _line(event_type: str, obj: bytes) -> bytes:
     return b'{"type":"%b","object":%b}\n' % (event_type.encode(), obj)
 
 
-def _bookmark_metadata(revision: int, initial_events_end: bool) -> dict[str, Any]:
+def _bookmark_metadata(
+    revision: int, initial_events_end: bool, empty_list: bytes = b""
+) -> dict[str, Any]:
     metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
     if initial_events_end:
         metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+        if empty_list:
+            metadata["annotations"][LIST_BLUEPRINT] = b64encode(empty_list).decode()
     return metadata
+
+
+def _empty_list(kind: str, api_version: str) -> bytes:
+    return orjson.dumps(
+        {"kind": kind, "apiVersion": api_version, "metadata": {}, "items": None},
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
 
 
 class _Events:
@@ -55,6 +69,7 @@ class ObjectEvents(_Events):
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._empty_list = _empty_list(scope.list_kind, scope.api_version)
         self.key: Hashable = ("object", scope.api_version, scope.kind)
 
     def event(self, event_type: str, obj: StoredObject) -> bytes:
@@ -64,7 +79,7 @@ class ObjectEvents(_Events):
         obj = {
             "kind": self._scope.kind,
             "apiVersion": self._scope.api_version,
-            "metadata": _bookmark_metadata(revision, initial_events_end),
+            "metadata": _bookmark_metadata(revision, initial_events_end, self._empty_list),
         }
         return _line("BOOKMARK", orjson.dumps(obj))
 
@@ -74,6 +89,7 @@ class MetadataEvents(_Events):
 
     def __init__(self, scope: Scope, meta_version: str) -> None:
         self._meta_version = meta_version
+        self._empty_list = _empty_list(METADATA_LIST, f"meta.k8s.io/{meta_version}")
         self.key: Hashable = ("metadata", scope.api_version, scope.kind, meta_version)
 
     def event(self, event_type: str, obj: StoredObject) -> bytes:
@@ -81,7 +97,7 @@ class MetadataEvents(_Events):
         return _line(event_type, partial_metadata(metadata, self._meta_version))
 
     def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:
-        metadata = _bookmark_metadata(revision, initial_events_end)
+        metadata = _bookmark_metadata(revision, initial_events_end, self._empty_list)
         return _line("BOOKMARK", partial_metadata(metadata, self._meta_version))
 
 
@@ -93,10 +109,12 @@ class ProtobufEvents:
         self._encoder = encoder
         self._whole = not is_metadata(output)
         self._kind, self._api_version = scope.kind, scope.api_version
+        list_kind = scope.list_kind if self._whole else METADATA_LIST
         if output.convert:
             kind = METADATA if is_metadata(output) else output.convert
             self._kind, self._api_version = kind, f"meta.k8s.io/{output.meta_version}"
         require_writable(encoder, self._api_version, self._kind)
+        self._empty_list = b"".join(encoder.list(self._api_version, list_kind, {}, ()))
         served = (scope.api_version, scope.kind)
         self.key: Hashable = ("protobuf", *served, self._api_version, self._kind)
 
@@ -109,7 +127,7 @@ class ProtobufEvents:
         return self._encoder.event(event_type, self._named(obj.decoded()["metadata"]))
 
     def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:
-        metadata = _bookmark_metadata(revision, initial_events_end)
+        metadata = _bookmark_metadata(revision, initial_events_end, self._empty_list)
         return self._encoder.event("BOOKMARK", self._named(metadata))
 
     def error(self, status: dict[str, Any]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -331,7 +333,14 @@ async def test_streaming_lists_end_with_an_annotated_bookmark(api: Api) -> None:
     assert bookmark["type"] == "BOOKMARK"
     assert bookmark["object"]["kind"] == "ConfigMap"
     metadata = bookmark["object"]["metadata"]
-    assert metadata["annotations"] == {"k8s.io/initial-events-end": "true"}
+    annotations = metadata["annotations"]
+    assert annotations.pop("k8s.io/initial-events-end") == "true"
+    # an empty list, as clients need it to make a list of the events
+    blueprint = base64.b64decode(annotations.pop("kubernetes.io/initial-events-list-blueprint"))
+    assert json.loads(blueprint) == {
+        "kind": "ConfigMapList", "apiVersion": "v1", "metadata": {}, "items": None,
+    }  # fmt: skip
+    assert annotations == {}
     assert int(metadata["resourceVersion"]) > 0
 
 

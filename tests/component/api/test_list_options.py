@@ -344,5 +344,10 @@ async def test_bookmarks_in_other_forms(api: Api, conversion: str) -> None:
         assert [column["name"] for column in added["object"]["columnDefinitions"]]
         assert obj["columnDefinitions"] is None
         obj = obj["rows"][0]["object"]
-    assert obj["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    annotations = obj["metadata"]["annotations"]
+    assert annotations.pop("k8s.io/initial-events-end") == "true"
+    if conversion != "Table":
+        blueprint = annotations.pop("kubernetes.io/initial-events-list-blueprint")
+        assert orjson.loads(base64.b64decode(blueprint))["kind"] == f"{conversion}List"
+    assert annotations == {}
     events.leave()

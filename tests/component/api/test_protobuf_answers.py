@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -208,7 +209,14 @@ async def test_a_watch_is_a_stream_of_frames(api: Api) -> None:
     seen = [(kind, decoded(api, obj)) for kind, obj in frames.events()]
     assert [kind for kind, _ in seen] == ["ADDED", "BOOKMARK", "MODIFIED", "DELETED"]
     assert [obj.get("data") for _, obj in seen] == [{"key": "v"}, None, {"key": "w"}, {"key": "w"}]
-    assert seen[1][1]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    annotations = seen[1][1]["metadata"]["annotations"]
+    assert annotations["k8s.io/initial-events-end"] == "true"
+    # the list that clients put the events into: in the same form as these
+    blueprint = base64.b64decode(annotations["kubernetes.io/initial-events-list-blueprint"])
+    none = await api.get(f"{MAPS}?labelSelector=none", headers={"accept": PROTOBUF})
+    listed = decoded(api, none.body)
+    listed["metadata"] = {}
+    assert decoded(api, blueprint) == listed
 
 
 async def test_a_watch_of_metadata_and_one_that_fails(api: Api) -> None:

@@ -168,8 +168,13 @@ def usable_ranges(source: StoredObject) -> tuple[AddressRange, ...]:
     for condition in obj.get("status", {}).get("conditions") or ():
         if condition.get("type") == "Ready" and condition.get("status") != "True":
             return ()
+    return all_ranges(source)
+
+
+def all_ranges(source: StoredObject) -> tuple[AddressRange, ...]:
+    """The ranges of a ServiceCIDR, whether addresses may be taken from them or not."""
     found = []
-    for text in obj.get("spec", {}).get("cidrs") or ():
+    for text in (decoded(source) or {}).get("spec", {}).get("cidrs") or ():
         try:
             found.append(AddressRange.of(ipaddress.ip_network(text)))
         except ValueError:

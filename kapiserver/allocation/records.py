@@ -82,6 +82,12 @@ def is_managed(address: Object) -> bool:
     return bool(labels.get(MANAGED_LABEL) == CONTROLLER)
 
 
+def is_labelled(address: Object, model: Object) -> bool:
+    """Whether an IPAddress has the labels of the one that would be made now."""
+    labels = address["metadata"].get("labels") or {}
+    return all(labels.get(key) == value for key, value in model["metadata"]["labels"].items())
+
+
 def refers_to(address: Object, metadata: dict[str, Any]) -> bool:
     """Whether an IPAddress belongs to a service."""
     parent = address.get("spec", {}).get("parentRef") or {}

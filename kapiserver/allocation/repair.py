@@ -11,14 +11,21 @@ once, and the next round sees what this one missed. Runs on the leader.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import trio
 
+from kapiserver.allocation.addresses import all_ranges
 from kapiserver.allocation.families import addresses_of
 from kapiserver.allocation.ports import KEYS, all_ports, new_port, read_port
-from kapiserver.allocation.ranges import family_of, parse_address
-from kapiserver.allocation.records import Records, is_managed, new_address, refers_to
+from kapiserver.allocation.ranges import AddressRange, family_of, parse_address
+from kapiserver.allocation.records import (
+    Records,
+    is_labelled,
+    is_managed,
+    new_address,
+    refers_to,
+)
 from kapiserver.errors import ApiError
 from kapiserver.resources.definition import Object
 from kapiserver.storage import StoredObject
@@ -66,10 +73,11 @@ class Repair:
     # -- services without records ---------------------------------------------------------------
 
     async def _check_services(self) -> None:
+        ranges = [r for s in self._records.ranges.select(Selection()) for r in all_ranges(s)]
         for step, stored in enumerate(self._records.services.select(Selection()), 1):
             service = stored.decoded()
             for text in addresses_of(service.get("spec") or {}):
-                await self._check_address_of(stored, service, text)
+                await self._check_address_of(stored, service, text, ranges)
             for port in all_ports(service.get("spec") or {}):
                 key = KEYS.key("", str(port))
                 if self._records.storage.backend.get(key) is None:
@@ -78,29 +86,35 @@ class Repair:
             if step % _STEP == 0:
                 await trio.lowlevel.checkpoint()
 
-    async def _check_address_of(self, stored: StoredObject, service: Object, text: str) -> None:
+    async def _check_address_of(
+        self, stored: StoredObject, service: Object, text: str, ranges: Sequence[AddressRange]
+    ) -> None:
         address = parse_address(text)
         if address is None:  # None, or nothing yet
             return
         name, addresses = str(address), self._records.addresses
+        if not any(range_.holds(address) for range_ in ranges):
+            log.error("address %s of service %s is in no range: recreate it", name, _name(service))
+            return
+        obj = new_address(name, family_of(address), service["metadata"])
         record = addresses.get_now("", name)
-        if record is None:
+        if record is not None:
+            found = record.decoded()
+            if not refers_to(found, service["metadata"]):
+                other = self._owner(found)
+                if other is not None and name in _canonical(other.decoded()):
+                    log.error(
+                        "address %s belongs to service %s/%s and to %s: recreate the latter",
+                        name, other.namespace, other.name, _name(service),
+                    )  # fmt: skip
+                    return
+            elif is_labelled(found, obj):
+                return
+            log.warning("the record of address %s of service %s was wrong", name, _name(service))
+            await self._do(unchanged(stored) + gone(record))
+        else:
             log.warning("address %s of service %s was free", name, _name(service))
-            obj = new_address(name, family_of(address), service["metadata"])
-            await self._do(unchanged(stored) + new_object(addresses, "", name, obj))
-            return
-        found = record.decoded()
-        if refers_to(found, service["metadata"]):
-            return
-        other = self._owner(found)
-        if other is not None and name in _canonical(other.decoded()):
-            log.error(
-                "address %s belongs to service %s/%s and to %s: recreate the latter",
-                name, other.namespace, other.name, _name(service),
-            )  # fmt: skip
-            return
-        log.warning("address %s of service %s had another owner", name, _name(service))
-        await self._do(unchanged(stored) + gone(record))  # made anew in the next round
+        await self._do(unchanged(stored) + new_object(addresses, "", name, obj))
 
     # -- records without services ---------------------------------------------------------------
 

@@ -58,6 +58,28 @@ async def test_a_record_with_a_wrong_owner_is_set_right(node: Node) -> None:
     wrong = new_address("10.96.0.7", "IPv4", GHOST["metadata"])
     await _write(node, new_object(node.allocation.records.addresses, "", "10.96.0.7", wrong))
     await node.repair.sweep()
+    assert await node.addresses() == {"10.96.0.7": "web"}
+
+
+async def test_a_record_that_lost_its_labels_gets_them_back(node: Node) -> None:
+    await node.create("web", clusterIP="10.96.0.7")
+    path = f"{ADDRESSES}/10.96.0.7"
+    made = (await node.request("GET", path)).json
+    bare = {**made, "metadata": {**made["metadata"], "labels": {"who": "me"}}}
+    assert (await node.request("PUT", path, bare)).status == 200
+    await node.repair.sweep()
+    assert (await node.request("GET", path)).json["metadata"]["labels"] == (
+        made["metadata"]["labels"]
+    )
+
+
+async def test_an_address_outside_every_range_gets_no_record(node: Node) -> None:
+    await node.create("web", clusterIP="10.96.0.7")
+    services = node.allocation.records.services
+    lost = (await node.request("GET", "/api/v1/namespaces/default/services/web")).json
+    lost["metadata"] = {**lost["metadata"], "name": "lost", "uid": "1"}
+    lost["spec"] = {**lost["spec"], "clusterIP": "192.168.0.1", "clusterIPs": ["192.168.0.1"]}
+    await _write(node, new_object(services, "default", "lost", lost))
     await node.repair.sweep()
     assert await node.addresses() == {"10.96.0.7": "web"}
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
+from kapiserver.resources.validation.crd_meta import meta_findings, undecodable
 from kapiserver.resources.validation.crd_structural import (
     EMBEDDED,
     PRESERVE,
@@ -18,25 +20,76 @@ from kapiserver.resources.validation.formats import Found
 _META = ("apiVersion", "kind", "metadata")
 
 
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """The object that a schema is inside of: its schema, and the way down from there."""
+
+    schema: Object
+    steps: tuple[str | None, ...] = ()  # None: into a list
+    is_meta: bool = False
+
+    def below(self, step: str | None, *, is_meta: bool = False) -> _Around:
+        return _Around(self.schema, (*self.steps, step), self.is_meta or is_meta)
+
+    def holding(self, value: Any) -> Object:
+        """An object that has nothing but the value."""
+        for step in reversed(self.steps):
+            value = [value] if step is None else {step: value}
+        return {"apiVersion": "validation/v1", "kind": "Validation", **value}
+
+
 def check_defaults(found: Found, schema: Any, path: str, *, pruned: bool) -> None:
     """A schema that is structural. `pruned`: defaults may have no fields that nobody declared."""
-    _check(found, schema, path, pruned=pruned, is_root=True)
+    _check(found, schema, path, _Around(schema), pruned=pruned, is_root=True)
 
 
-def _check(found: Found, schema: Any, path: str, *, pruned: bool, is_root: bool = False) -> None:
+def _check(
+    found: Found, schema: Any, path: str, around: _Around, *, pruned: bool, is_root: bool = False
+) -> None:
     if not isinstance(schema, dict):
         return
-    embedded = is_root or schema.get(EMBEDDED)
+    embedded = is_root or bool(schema.get(EMBEDDED))
+    if embedded:
+        around = _Around(schema)
     default = schema.get("default")
     if default is not None:
         here = f"{path}.default"
-        if pruned and _has_unknown(default, schema, embedded=embedded):
-            found.append(invalid(here, default, "must not have unknown fields"))
-        check_value(found, default, schema, here)
-    _check(found, schema.get("items"), f"{path}.items", pruned=pruned)
+        if around.is_meta:
+            _check_part_of_meta(found, default, schema, here, around)
+        else:
+            if pruned and _has_unknown(default, schema, embedded=embedded):
+                found.append(invalid(here, default, "must not have unknown fields"))
+            _check_default(found, default, schema, here, embedded=embedded)
+    _check(found, schema.get("items"), f"{path}.items", around.below(None), pruned=pruned)
     for name, each in (schema.get("properties") or {}).items():
-        if not (embedded and name in _META):
-            _check(found, each, f"{path}.properties[{name}]", pruned=pruned)
+        inside = around.below(name, is_meta=embedded and name in _META)
+        _check(found, each, f"{path}.properties[{name}]", inside, pruned=pruned)
+
+
+def _check_default(
+    found: Found, default: Any, schema: Object, path: str, *, embedded: bool
+) -> None:
+    if cause := undecodable(default, schema, path, whole=embedded):
+        found.append(cause)
+    elif causes := meta_findings(default, schema, path, whole=embedded):
+        found += causes
+    else:
+        check_value(found, default, schema, path)
+
+
+def _check_part_of_meta(
+    found: Found, default: Any, schema: Object, path: str, around: _Around
+) -> None:
+    """Only the object around it can tell whether the default is a good one."""
+    obj = around.holding(default)
+    cause = undecodable(obj, around.schema, "", whole=True)
+    causes = [cause] if cause else meta_findings(obj, around.schema, "", whole=True)
+    if not causes:
+        check_value(found, default, schema, path)
+        return
+    texts = list(dict.fromkeys(f"{each.field}: {each.message}" for each in causes))
+    shown = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    found.append(invalid(path, default, f"must result in valid metadata: {shown}"))
 
 
 def has_unpruned_defaults(schema: Object) -> bool:

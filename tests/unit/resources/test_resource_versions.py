@@ -6,13 +6,12 @@ import copy
 import json
 
 import pytest
+from resource_writes import create
 
 from kapiserver.resources.autoscaling_v1 import BEHAVIOR, CURRENT_METRICS, METRICS, from_v2, to_v2
 from kapiserver.resources.core_events import from_core, to_core
 from kapiserver.resources.definition import Object
 from kapiserver.resources.registry import builtin_registry
-from tests.unit.validation.validation_cases import AUTOSCALER as SPEC
-from tests.unit.validation.validation_cases import created
 
 REGISTRY = builtin_registry()
 AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
@@ -216,12 +215,14 @@ def test_behavior_goes_under_its_names_in_go() -> None:
 
 def test_no_stored_autoscaler_has_the_annotations() -> None:
     tolerance = "autoscaling.alpha.kubernetes.io/scale-up-tolerance"
-    obj = copy.deepcopy(SPEC) | {"metadata": {"name": "h", "annotations": {METRICS: "[]"}}}
-    obj["metadata"]["annotations"][tolerance] = "1"
-    assert "annotations" not in created(AUTOSCALERS, obj)[0]["metadata"]
+    target = {"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"}
+    obj: Object = {
+        "metadata": {"name": "h", "annotations": {METRICS: "[]", tolerance: "1"}},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 3},
+    }
+    assert "annotations" not in create(AUTOSCALERS, obj)["metadata"]
     obj["metadata"]["annotations"]["mine"] = "stays"
-    made, _ = created(AUTOSCALERS, obj)
-    assert made["metadata"]["annotations"] == {"mine": "stays"}
+    assert create(AUTOSCALERS, obj)["metadata"]["annotations"] == {"mine": "stays"}
 
 
 def test_annotations_that_are_not_json_are_ignored() -> None:

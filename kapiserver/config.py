@@ -16,10 +16,17 @@ from typing import Any
 import ryaml
 
 from kapiserver.setting_table import OPTIONS, Option
-from kapiserver.setting_values import Networks, members, names, path_list
+from kapiserver.setting_values import (
+    Networks,
+    members,
+    names,
+    origins,
+    path_list,
+    transport_security,
+)
 
 # Settings that are text with several parts: not set means none of them.
-_LISTS = (members, names, path_list)
+_LISTS = (members, names, origins, path_list, transport_security)
 
 LONGEST_TOKEN_SECONDS = 1 << 32
 
@@ -46,6 +53,9 @@ class ServerConfig:
     max_resource_write_bytes: int
     request_timeout: float
     min_request_timeout: float
+    goaway_chance: float
+    cors_allowed_origins: tuple[str, ...]
+    strict_transport_security_directives: tuple[str, ...]
     shutdown_grace_period: float
     client_ca_file: Path | None
     root_ca_file: Path | None

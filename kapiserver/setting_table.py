@@ -13,14 +13,17 @@ from typing import Any, NamedTuple
 from kapiserver.setting_values import (
     address,
     boolean,
+    chance,
     duration,
     members,
     names,
     networks,
+    origins,
     path_list,
     port,
     port_range,
     size,
+    transport_security,
 )
 
 
@@ -75,6 +78,32 @@ OPTIONS: tuple[Option, ...] = (
         "30m",
         "DURATION",
         "A watch without timeoutSeconds ends at random between this and twice this.",
+        "Serving",
+    ),
+    Option(
+        "goaway-chance",
+        chance,
+        "0",
+        "CHANCE",
+        "The part of HTTP/2 requests after which a client is sent to another connection, so that "
+        "none stays with one node for ever; at most 0.02.",
+        "Serving",
+    ),
+    Option(
+        "cors-allowed-origins",
+        origins,
+        "",
+        "PATTERNS",
+        "Origins that browsers may send requests from: regular expressions, separated by commas, "
+        "that say where the host begins (`^` or `//`) and ends (`$` or `:`).",
+        "Serving",
+    ),
+    Option(
+        "strict-transport-security-directives",
+        transport_security,
+        "",
+        "DIRECTIVES",
+        "The Strict-Transport-Security header, such as `max-age=31536000,includeSubDomains`.",
         "Serving",
     ),
     Option(

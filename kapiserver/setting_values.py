@@ -59,6 +59,41 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def chance(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 0.02:
+        raise ValueError("can not be less than 0 or greater than 0.02")
+    return number
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Regular expressions for Origin headers, which say where the host begins and ends."""
+    found = names(text)
+    for pattern in found:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"invalid regular expression: {pattern}: {error}") from error
+        begins = "^" in pattern or "//" in pattern
+        if not begins or not ("$" in pattern or ":" in pattern):
+            raise ValueError(
+                f"invalid regular expression: {pattern}: regular expression does not pin to "
+                "start/end of host in the origin header"
+            )
+    return found
+
+
+def transport_security(text: str) -> tuple[str, ...]:
+    """The directives of RFC 6797."""
+    found = names(text)
+    for directive in found:
+        name, _, seconds = directive.partition("=")
+        flags = ("includeSubDomains", "preload")
+        if directive not in flags and (name != "max-age" or not seconds.isdigit()):
+            raise ValueError("allowed values: max-age=expireTime, includeSubDomains, preload")
+    return found
+
+
 def path_list(text: str) -> tuple[Path, ...]:
     """The files of `a,b,c`."""
     return tuple(Path(name) for name in names(text))

@@ -25,6 +25,7 @@ from kapiserver.authn.authenticator import Authentication, Authenticator
 from kapiserver.authz.authorizer import Authorization, Authorizer
 from kapiserver.authz.impersonation import Impersonation
 from kapiserver.pipeline.dispatcher import REQUEST_SECONDS, PipelineDispatcher
+from kapiserver.pipeline.http_policy import NO_POLICY, HttpPolicy
 from kapiserver.pipeline.stage import Stage
 from kapiserver.proxying import KubeletSettings, connect_verbs
 
@@ -69,6 +70,7 @@ def make_dispatcher(
     waiting_paths: Mapping[str, WaitingPathHandler] | None = None,
     kubelets: KubeletSettings = KubeletSettings(),  # noqa: B008  immutable
     request_seconds: float = REQUEST_SECONDS,
+    policy: HttpPolicy = NO_POLICY,
 ) -> PipelineDispatcher:
     stages: list[Stage] = [
         *observers,
@@ -105,5 +107,10 @@ def make_dispatcher(
     connected = {**connect_verbs(kubelets, authorizer), **(connect or {})}
     router = ResourceRouter(asking, verbs, connected)
     return PipelineDispatcher(
-        stages, router, paths, services.scopes.encoder, request_seconds=request_seconds
+        stages,
+        router,
+        paths,
+        services.scopes.encoder,
+        request_seconds=request_seconds,
+        policy=policy,
     )

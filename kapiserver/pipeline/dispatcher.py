@@ -19,6 +19,7 @@ from kapiserver.api.paths import PathNotFound
 from kapiserver.api.render import output_of, respond, respond_raw
 from kapiserver.errors import ApiError, BadRequest, InternalError, Timeout
 from kapiserver.pipeline.context import RequestContext, warning_header
+from kapiserver.pipeline.http_policy import NO_POLICY, HttpPolicy
 from kapiserver.pipeline.query import first
 from kapiserver.pipeline.request_info import parse
 from kapiserver.pipeline.stage import Stage
@@ -47,7 +48,8 @@ class Answerer(Protocol):
 class PipelineDispatcher:
     """`stages` in the order in which a request passes them; `encoder` writes protobuf.
 
-    `request_seconds`: how long a request may take that does not last by its nature.
+    `request_seconds`: how long a request may take that does not last by its nature; `policy` adds
+    headers to answers.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class PipelineDispatcher:
         encoder: Encoder | None = None,
         *,
         request_seconds: float = REQUEST_SECONDS,
+        policy: HttpPolicy = NO_POLICY,
     ) -> None:
         self._stages = tuple(stages)
         self._encoder = encoder
         self._resources = resources
         self._paths = paths
         self._request_seconds = request_seconds
+        self._policy = policy
 
     def fast(self, request: Request) -> Response | None:
         if request.method not in ("GET", "HEAD"):
@@ -91,7 +95,7 @@ class PipelineDispatcher:
         finally:
             if context is not None:
                 self._leave(context, passed, response)
-        return None if response is None else _finished(context, response)
+        return None if response is None else self._finished(request, context, response)
 
     async def handle(self, request: Request) -> Response:
         context: RequestContext | None = None
@@ -101,6 +105,8 @@ class PipelineDispatcher:
             info = parse(request.method, request.path, request.query)
             context = RequestContext(request, info, self._encoder)
             limit = self._time_limit(context)
+            if (response := self._policy.preflight(request)) is not None:
+                return self._finished(request, context, response)
             for stage in self._stages:
                 if not stage.check(context):
                     await stage.wait(context)
@@ -113,7 +119,7 @@ class PipelineDispatcher:
         finally:
             if context is not None:
                 self._leave(context, passed, response)
-        return _finished(context, response)
+        return self._finished(request, context, response)
 
     async def _answer(self, context: RequestContext, limit: float) -> Response:
         answerer = self._resources if context.info.is_resource_request else self._paths
@@ -144,6 +150,21 @@ class PipelineDispatcher:
     def _leave(self, context: RequestContext, passed: int, response: Response | None) -> None:
         for stage in reversed(self._stages[:passed]):
             stage.done(context, response)
+
+    def _finished(
+        self, request: Request, context: RequestContext | None, response: Response
+    ) -> Response:
+        """The headers that every answer has."""
+        headers = response.headers
+        if not any(name == b"cache-control" for name, _ in headers):
+            headers.append(_PRIVATE)
+        if self._policy.in_use:
+            headers += self._policy.headers(request)
+        if context is not None:
+            headers.append((b"audit-id", context.audit_id))
+            for text in context.warnings:
+                headers.append((b"warning", warning_header(text)))
+        return response
 
     def _bug(self, request: Request) -> Response:
         log.exception("unexpected failure in %s %s", request.method, request.path)
@@ -180,15 +201,3 @@ def _output(context: RequestContext | None) -> Output | None:
         return output_of(context, convertible=False)
     except ApiError:
         return None
-
-
-def _finished(context: RequestContext | None, response: Response) -> Response:
-    """The headers that every answer has."""
-    headers = response.headers
-    if not any(name == b"cache-control" for name, _ in headers):
-        headers.append(_PRIVATE)
-    if context is not None:
-        headers.append((b"audit-id", context.audit_id))
-        for text in context.warnings:
-            headers.append((b"warning", warning_header(text)))
-    return response

@@ -170,6 +170,7 @@ class Node:
             },
             kubelets=settings.kubelet_settings(self._config),
             request_seconds=self._config.request_timeout,
+            policy=settings.http_policy(self._config),
         )
 
     def _openapi_answer(self, context: RequestContext) -> Response | None:

@@ -10,6 +10,7 @@ from kapiserver.cluster.formation import formed_id, id_in
 from kapiserver.cluster.joining import JoinDesk
 from kapiserver.config import ServerConfig, required_files
 from kapiserver.http import FrontEndConfig
+from kapiserver.pipeline.http_policy import HttpPolicy
 from kapiserver.pki import Authority, PkiError, read_pem
 from kapiserver.proxying import KubeletSettings
 from raftstore import Member, StoreConfig
@@ -37,6 +38,14 @@ def admission_settings(config: ServerConfig) -> AdmissionSettings:
         config.disable_admission_plugins,
         config.default_not_ready_toleration_seconds,
         config.default_unreachable_toleration_seconds,
+    )
+
+
+def http_policy(config: ServerConfig) -> HttpPolicy:
+    return HttpPolicy(
+        origins=config.cors_allowed_origins,
+        transport_security=config.strict_transport_security_directives,
+        goaway_chance=config.goaway_chance,
     )
 
 

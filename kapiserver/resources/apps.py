@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from kapiserver.errors import Cause
+from kapiserver.resources.annotated_fields import (
+    check_rollback,
+    first_template_generation,
+    next_template_generation,
+    read_rollback,
+    read_template_generation,
+)
 from kapiserver.resources.declare import SCALE, STATUS, Group
 from kapiserver.resources.definition import (
     Column,
@@ -81,6 +88,7 @@ _UPDATE = in_order(drop_disabled_fields, split_status)
 
 
 def _deployment_defaults(obj: Object, context: WriteContext) -> None:
+    read_rollback(obj)
     spec = obj.setdefault("spec", {})
     default_template(spec)
     set_default(spec, "replicas", 1)
@@ -102,6 +110,7 @@ def _replica_set_defaults(obj: Object, context: WriteContext) -> None:
 
 
 def _daemon_set_defaults(obj: Object, context: WriteContext) -> None:
+    read_template_generation(obj)
     spec = obj.setdefault("spec", {})
     default_template(spec)
     set_default(spec, "revisionHistoryLimit", _HISTORY)
@@ -154,6 +163,7 @@ def _validate_deployment(obj: Object, context: WriteContext) -> Sequence[Cause]:
         check_not_decremented(found, status, _old_status(context))
     else:
         check_deployment(found, obj.get("spec") or {}, _old_template(context))
+        check_rollback(found, obj)
     return found
 
 
@@ -294,8 +304,8 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(STATUS,),
         strategy=with_status(
             defaults=_daemon_set_defaults,
-            create=_CREATE,
-            update=_UPDATE,
+            create=in_order(_CREATE, first_template_generation),
+            update=in_order(_UPDATE, next_template_generation),
             validate=_validate_daemon_set,
             validate_update=_SELECTOR_STAYS,
             complete=True,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kapiserver.resources.definition import Object
+from kapiserver.resources.image_names import image_tag
 from kapiserver.resources.pod_containers import containers_of
 from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import fill_default, set_default
@@ -17,6 +18,7 @@ DEFAULT_GRACE_SECONDS = 30
 FILE_MODE = 0o644
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _SIDES = ("limits", "requests")
+_POINTERS = ("azureDisk",)  # sources whose empty fields are as good as others
 # Init containers were annotations once: whoever still sends these means nothing by it.
 _FORGOTTEN = (
     "pod.beta.kubernetes.io/init-containers",
@@ -142,11 +144,8 @@ def default_container(container: Object) -> None:
 
 
 def _pull_policy(image: str) -> str:
-    """Always for :latest, spelled or implied; a digest pins the image."""
-    if "@" in image:
-        return "IfNotPresent"
-    tag = image.rpartition("/")[2].partition(":")[2]
-    return "Always" if tag in ("", "latest") else "IfNotPresent"
+    """Always for :latest, spelled or implied; what is no name has no tag either."""
+    return "Always" if image_tag(image) == "latest" else "IfNotPresent"
 
 
 def _mirror_service_account(spec: Object) -> None:
@@ -209,8 +208,9 @@ def _default_volume(volume: Object) -> None:
     for name, values in PLUGIN_DEFAULTS.items():
         source = volume.get(name)
         if isinstance(source, dict):
+            fill = set_default if name in _POINTERS else fill_default
             for field, value in values.items():
-                set_default(source, field, value)
+                fill(source, field, value)
     claim = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
     if isinstance(claim, dict):
         set_default(claim.setdefault("spec", {}), "volumeMode", "Filesystem")

@@ -87,6 +87,39 @@ def test_a_pod_gets_a_second_where_its_template_has_less_than_none() -> None:
     ]
 
 
+_DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("image", "policy"),
+    [
+        ("web", "Always"),
+        ("web:latest", "Always"),
+        ("web:1", "IfNotPresent"),
+        ("localhost:5000/web", "Always"),
+        ("Host/web", "Always"),
+        ("[::1]:5000/team/web:1", "IfNotPresent"),
+        (f"web@{_DIGEST}", "IfNotPresent"),
+        (f"web:latest@{_DIGEST}", "Always"),
+        # no names: nothing can be said of their tags
+        ("Web", "IfNotPresent"),
+        ("web:", "IfNotPresent"),
+        ("web:latest@sha256:abc", "IfNotPresent"),
+        ("a" * 64, "IfNotPresent"),
+        ("web/" + "b" * 255, "IfNotPresent"),
+    ],
+)
+def test_the_latest_of_an_image_is_always_pulled(image: str, policy: str) -> None:
+    pod = stored("pods", _pod(containers=[_container(image=image)]))
+    assert pod["spec"]["containers"][0]["imagePullPolicy"] == policy
+
+
+def test_empty_fields_of_volumes_are_filled_in_where_go_has_no_pointer() -> None:
+    source = {"monitors": ["m"], "image": "i", "pool": ""}
+    pod = stored("pods", _pod(volumes=[{"name": "v", "rbd": source}]))
+    assert pod["spec"]["volumes"][0]["rbd"]["pool"] == "rbd"
+
+
 def test_a_copied_pod_keeps_its_quality_of_service() -> None:
     pod = stored("pods", {**POD, "status": {"phase": "Running", "qosClass": "Burstable"}})
     assert pod["status"] == {"phase": "Pending", "qosClass": "Burstable"}

@@ -3,15 +3,28 @@ which messages show their parts."""
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import pytest
 from validation_cases import (
     CRON_JOB,
     DEPLOYMENT,
     JOB,
+    Object,
     changed,
+    context,
+    created,
     refused,
     stored,
+    strategy,
     update_refused,
 )
+
+from kapiserver.errors import BadRequest
+
+_GENERATION = "deprecated.daemonset.template.generation"
+_BACK = "deprecated.deployment.rollback.to"
 
 
 def test_what_go_has_no_pointer_for_is_absent_when_it_is_empty() -> None:
@@ -52,3 +65,80 @@ def test_messages_show_strategies_and_policies_as_go_holds_them() -> None:
             '[{"Type":"X","Status":"True"}]}]}: field is immutable',
         )
     ]
+
+
+def _daemons(*texts: str) -> Object:
+    annotations = {_GENERATION: texts[0]} if texts else {}
+    return {**DEPLOYMENT, "metadata": {"name": "d", "annotations": annotations}}
+
+
+def _generation_of(daemons: Object) -> str:
+    annotations: Object = daemons["metadata"]["annotations"]
+    return str(annotations[_GENERATION])
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [((), "1"), (("0",), "1"), (("-4",), "1"), (("+7",), "7")]
+)
+def test_daemon_sets_count_their_templates_in_an_annotation(
+    given: tuple[str, ...], kept: str
+) -> None:
+    assert _generation_of(stored("daemonsets.apps", _daemons(*given))) == kept
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "subresource", "kept"),
+    [
+        ("spec.template.metadata.labels.b", "c", "", "3"),
+        ("spec.minReadySeconds", 5, "", "2"),
+        ("spec.template.metadata.labels.b", "c", "status", "2"),
+    ],
+)
+def test_only_a_changed_template_counts(path: str, value: Any, subresource: str, kept: str) -> None:
+    old = stored("daemonsets.apps", _daemons("2"))
+    new = changed(changed(old, path, value), "metadata.annotations", {"a": "b"})
+    hooks, told = strategy("daemonsets.apps"), context(old, subresource)
+    assert hooks.defaults is not None
+    assert hooks.prepare_for_update is not None
+    hooks.defaults(new, told)
+    assert _generation_of(new) == "0"
+    hooks.prepare_for_update(new, told)
+    assert new["metadata"]["annotations"] == {"a": "b", _GENERATION: kept}
+    assert _generation_of(old) == "2"
+
+
+def test_annotations_that_stand_for_numbers_must_be_numbers() -> None:
+    refusal = (
+        'DaemonSet in version "v1" cannot be handled as a DaemonSet: strconv.ParseInt: parsing '
+        '"x": invalid syntax'
+    )
+    with pytest.raises(BadRequest, match=re.escape(refusal)):
+        created("daemonsets.apps", _daemons("x"))
+    with pytest.raises(BadRequest, match="value out of range"):
+        created("deployments.apps", changed(DEPLOYMENT, "metadata.annotations", {_BACK: "9" * 20}))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "findings"),
+    [
+        ("", {}, []),
+        ("+3", {"deprecated.deployment.rollback.to": "3"}, []),
+        (
+            "-3",
+            {"deprecated.deployment.rollback.to": "-3"},
+            [
+                (
+                    "spec.rollback.version",
+                    "Invalid value: -3: must be greater than or equal to 0",
+                )
+            ],
+        ),
+    ],
+)
+def test_a_rollback_is_asked_for_in_an_annotation(
+    given: str, kept: Object, findings: list[tuple[str, str]]
+) -> None:
+    made, found = created(
+        "deployments.apps", changed(DEPLOYMENT, "metadata.annotations", {_BACK: given})
+    )
+    assert (made["metadata"]["annotations"], found) == (kept, findings)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group
-from kapiserver.resources.definition import Object, ResourceDefinition, WriteContext
+from kapiserver.resources.definition import ALL_METADATA, Object, ResourceDefinition, WriteContext
 from kapiserver.resources.field_errors import invalid, required, unsupported
 from kapiserver.resources.names import dns1035_label, path_segment
 from kapiserver.resources.printing import column, dig, items, number, table, text
@@ -137,6 +137,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             complete=True,
             unconditional_update=False,
             generation=False,
+            status_keeps=ALL_METADATA,
         ),
         columns=table(
             column(

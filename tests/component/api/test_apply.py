@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import trio
-from api_world import TOKENS, Answer, Api, config_map, deployment, pod
+from api_world import TOKENS, Api, config_map, deployment, pod
+from apply_calls import APPLY, DEPLOYMENTS, MAPS, PODS, apply, managers
 
 from kapiserver.api.apply.tracking import check_admitted
 from kapiserver.api.call import internal_call
@@ -15,28 +16,6 @@ from kapiserver.authn.tokens import StaticTokens, read_tokens
 from kapiserver.authz.authorizer import Attributes, Decision, Verdict
 from kapiserver.pipeline.assembly import make_dispatcher
 from kapiserver.request import UserInfo
-
-MAPS = "/api/v1/namespaces/default/configmaps"
-DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
-PODS = "/api/v1/namespaces/default/pods"
-APPLY = "application/apply-patch+yaml"
-
-
-async def apply(
-    api: Api, url: str, body: Any, manager: str = "me", query: str = "", **options: Any
-) -> Answer:
-    return await api.patch(f"{url}?fieldManager={manager}{query}", body, APPLY, **options)
-
-
-def managers(answer: Answer) -> dict[tuple[str, str, str], Any]:
-    """(manager, operation, subresource) -> its fields."""
-    assert answer.status < 300, answer.text
-    entries = answer.json["metadata"].get("managedFields", [])
-    return {
-        (e.get("manager", ""), e["operation"], e.get("subresource", "")): e["fieldsV1"]
-        for e in entries
-    }
-
 
 # -- the object -------------------------------------------------------------------------------
 
@@ -277,81 +256,6 @@ async def test_creating_by_apply_needs_the_right_to_create(api: Api) -> None:
     assert 'User "jane" cannot create resource "configmaps"' in refused.json["message"]
     await api.post(MAPS, config_map("a"))
     assert (await apply(limited, f"{MAPS}/a", config_map("a", x="1"))).status == 200
-
-
-# -- subresources -----------------------------------------------------------------------------
-
-
-async def test_status_is_applied_through_status(api: Api) -> None:
-    config = deployment("d")
-    config["status"] = {"observedGeneration": 1, "replicas": 5}
-    created = await apply(api, f"{DEPLOYMENTS}/d", config)
-    assert created.json["status"] == {}
-    assert "f:status" not in managers(created)["me", "Apply", ""]
-    config["spec"]["replicas"] = 9
-    updated = await apply(api, f"{DEPLOYMENTS}/d/status", config)
-    assert updated.json["spec"]["replicas"] == 1
-    assert updated.json["status"] == {"observedGeneration": 1, "replicas": 5}
-    fields = managers(updated)["me", "Apply", "status"]
-    assert fields == {"f:status": {"f:observedGeneration": {}, "f:replicas": {}}}
-    assert (await apply(api, f"{DEPLOYMENTS}/none/status", config)).status == 404
-
-
-async def test_scale_is_applied_as_replicas(api: Api) -> None:
-    await apply(api, f"{DEPLOYMENTS}/d", deployment("d", 1), "owner")
-    scale = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "d"}}
-    wanted = {**scale, "spec": {"replicas": 3}}
-    refused = await apply(api, f"{DEPLOYMENTS}/d/scale", wanted)
-    assert refused.status == 409
-    assert refused.json["message"].endswith('conflict with "owner": .spec.replicas')
-    scaled = await apply(api, f"{DEPLOYMENTS}/d/scale", wanted, query="&force=true")
-    assert scaled.json["kind"] == "Scale"
-    assert scaled.json["spec"]["replicas"] == 3
-    stored = await api.get(f"{DEPLOYMENTS}/d")
-    assert managers(stored)["me", "Apply", "scale"] == {"f:spec": {"f:replicas": {}}}
-    wrong = await apply(api, f"{DEPLOYMENTS}/d/scale", {**scale, "spec": {"replicas": "3"}})
-    assert "expected numeric (int or float), got string" in wrong.json["message"]
-    assert (await apply(api, f"{DEPLOYMENTS}/none/scale", wanted)).status == 404
-
-
-async def test_who_owns_what_through_the_subresources_of_a_pod(api: Api) -> None:
-    await api.post(PODS, pod("p"))
-    debugger = {
-        "metadata": {"labels": {"seen": "no"}},
-        "spec": {"ephemeralContainers": [{"name": "d", "image": "i"}]},
-    }
-    debugged = await api.patch(f"{PODS}/p/ephemeralcontainers", debugger, "strategic")
-    own = managers(debugged)["test", "Update", "ephemeralcontainers"]
-    assert set(own) == {"f:spec"}
-    assert set(own["f:spec"]) == {"f:ephemeralContainers"}
-    limits = {"limits": {"cpu": "2"}, "requests": {"cpu": "1"}}
-    config = pod("p")
-    config["spec"]["containers"] = [{"name": "main", "image": "other", "resources": limits}]
-    resized = await apply(api, f"{PODS}/p/resize", config)
-    assert resized.status in (200, 422), resized.text
-    if resized.status == 200:
-        fields = managers(resized)["me", "Apply", "resize"]["f:spec"]["f:containers"]
-        assert set(fields['k:{"name":"main"}']) == {"f:resources"}
-
-
-async def test_a_place_may_merge_what_is_atomic_elsewhere(api: Api) -> None:
-    url = "/api/v1/persistentvolumes/v"
-    volume: dict[str, Any] = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": "v"},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": "1Gi"},
-            "hostPath": {"path": "/tmp/v"},
-            "claimRef": {"namespace": "default", "name": "c"},
-        },
-    }
-    assert (await apply(api, url, volume)).status == 201
-    bound = await api.patch(url, {"spec": {"claimRef": {"uid": "1"}}})
-    assert managers(bound)["test", "Update", ""] == {"f:spec": {"f:claimRef": {"f:uid": {}}}}
-    again = await apply(api, url, volume)
-    assert again.json["spec"]["claimRef"] == {"namespace": "default", "name": "c", "uid": "1"}
 
 
 # -- other writes -----------------------------------------------------------------------------

@@ -18,13 +18,13 @@ import trio
 from kapiserver.api.call import Call, Services, internal_call
 from kapiserver.api.delete import delete_object
 from kapiserver.api.metadata import timestamp
-from kapiserver.api.options import DeleteOptions, WriteOptions
+from kapiserver.api.options import DeleteOptions
 from kapiserver.api.scope import Scope, storage_resource
 from kapiserver.api.write import AbsentError, Build, Update
 from kapiserver.controllers.changes import Changes
+from kapiserver.controllers.identity import WRITING, controller
 from kapiserver.controllers.namespace_conditions import Remains, merged
 from kapiserver.errors import ApiError, NotFound
-from kapiserver.request import UserInfo
 from kapiserver.resources.definition import Object
 from kapiserver.storage import StoredObject
 from kapiserver.storage.object import Selection
@@ -32,14 +32,7 @@ from kapiserver.storage.object import Selection
 log = logging.getLogger(__name__)
 
 FINALIZER = "kubernetes"
-USER = UserInfo(
-    "system:serviceaccount:kube-system:namespace-controller",
-    groups=(
-        "system:serviceaccounts",
-        "system:serviceaccounts:kube-system",
-        "system:authenticated",
-    ),
-)
+USER = controller("namespace-controller")
 
 # How many namespaces are emptied at the same time.
 CONCURRENCY = 5
@@ -169,7 +162,7 @@ class NamespaceController:
             self._services, self._namespaces, USER, "update", "", name, subresource
         )
         try:
-            await Update(call, name, WriteOptions(), build).run()
+            await Update(call, name, WRITING, build).run()
         except AbsentError:
             return
 

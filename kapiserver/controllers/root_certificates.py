@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from kapiserver.api.call import Services, internal_call
 from kapiserver.api.create import create_object
-from kapiserver.api.options import WriteOptions
 from kapiserver.api.write import AbsentError, Update
+from kapiserver.controllers.identity import WRITING, controller
 from kapiserver.controllers.per_namespace import PerNamespace
-from kapiserver.request import UserInfo
 from kapiserver.resources.definition import Object
 
 NAME = "kube-root-ca.crt"
@@ -22,15 +21,7 @@ DESCRIPTION = (
     "endpoints such as the internal service IP or kubernetes.default.svc. No other usage is "
     "guaranteed across distributions of Kubernetes clusters."
 )
-USER = UserInfo(
-    "system:serviceaccount:kube-system:root-ca-cert-publisher",
-    groups=(
-        "system:serviceaccounts",
-        "system:serviceaccounts:kube-system",
-        "system:authenticated",
-    ),
-)
-_OPTIONS = WriteOptions(field_manager="kube-controller-manager")
+USER = controller("root-ca-cert-publisher")
 
 
 class RootCertificatePublisher(PerNamespace):
@@ -48,11 +39,11 @@ class RootCertificatePublisher(PerNamespace):
             call = internal_call(self._services, self._maps, USER, "create", namespace, NAME)
             content: Object = {"kind": self._maps.kind, "apiVersion": "v1", "metadata": {}}
             content["metadata"]["name"] = NAME
-            await create_object(call, self._filled(content), _OPTIONS)
+            await create_object(call, self._filled(content), WRITING)
         elif not self._is_right(stored.decoded()):
             call = internal_call(self._services, self._maps, USER, "update", namespace, NAME)
             try:
-                await Update(call, NAME, _OPTIONS, self._filled).run()
+                await Update(call, NAME, WRITING, self._filled).run()
             except AbsentError:
                 return  # its deletion is looked at as well
 

@@ -8,19 +8,11 @@ from __future__ import annotations
 
 from kapiserver.api.call import Services, internal_call
 from kapiserver.api.create import create_object
-from kapiserver.api.options import WriteOptions
+from kapiserver.controllers.identity import WRITING, controller
 from kapiserver.controllers.per_namespace import PerNamespace
-from kapiserver.request import UserInfo
 
 NAME = "default"
-USER = UserInfo(
-    "system:serviceaccount:kube-system:service-account-controller",
-    groups=(
-        "system:serviceaccounts",
-        "system:serviceaccounts:kube-system",
-        "system:authenticated",
-    ),
-)
+USER = controller("service-account-controller")
 
 
 class ServiceAccountController(PerNamespace):
@@ -36,4 +28,4 @@ class ServiceAccountController(PerNamespace):
             return
         call = internal_call(self._services, self._accounts, USER, "create", namespace, NAME)
         account = {"kind": self._accounts.kind, "apiVersion": "v1", "metadata": {"name": NAME}}
-        await create_object(call, account, WriteOptions())
+        await create_object(call, account, WRITING)

@@ -17,7 +17,7 @@ import trio
 from kapiserver.api.call import Services, internal_call
 from kapiserver.api.delete import delete_object
 from kapiserver.api.metadata import ORPHAN
-from kapiserver.api.options import DeleteOptions, WriteOptions
+from kapiserver.api.options import DeleteOptions
 from kapiserver.api.scope import Scope
 from kapiserver.api.write import AbsentError, Update
 from kapiserver.controllers.garbage_collector.feed import Feed
@@ -31,21 +31,14 @@ from kapiserver.controllers.garbage_collector.owners import InvalidOwnerNamespac
 from kapiserver.controllers.garbage_collector.queue import WorkQueue
 from kapiserver.controllers.garbage_collector.report import report_invalid_namespace
 from kapiserver.controllers.garbage_collector.verdict import OwnerState, judge
+from kapiserver.controllers.identity import WRITING, controller
 from kapiserver.errors import ApiError, Conflict, NotFound
-from kapiserver.request import UserInfo
 from kapiserver.resources.definition import Object
 from kapiserver.storage import StoredObject
 
 log = logging.getLogger(__name__)
 
-USER = UserInfo(
-    "system:serviceaccount:kube-system:generic-garbage-collector",
-    groups=(
-        "system:serviceaccounts",
-        "system:serviceaccounts:kube-system",
-        "system:authenticated",
-    ),
-)
+USER = controller("generic-garbage-collector")
 WORKERS = 8
 
 Change = Callable[[dict[str, Any]], None]  # of the metadata, in place
@@ -192,7 +185,7 @@ class _Term:
 
         call = internal_call(self._services, scope, USER, "patch", key.namespace, key.name)
         try:
-            await Update(call, key.name, WriteOptions(), build).run()
+            await Update(call, key.name, WRITING, build).run()
         except AbsentError:
             return
 

@@ -9,9 +9,9 @@ from typing import Any
 from kapiserver.api.call import Services, internal_call
 from kapiserver.api.create import create_object
 from kapiserver.api.metadata import timestamp
-from kapiserver.api.options import WriteOptions
 from kapiserver.api.scope import Scope
 from kapiserver.controllers.garbage_collector.graph import OwnerReference
+from kapiserver.controllers.identity import WRITING
 from kapiserver.errors import AlreadyExists, ApiError
 from kapiserver.request import UserInfo
 
@@ -61,7 +61,7 @@ async def report_invalid_namespace(
     events = services.scopes.stored("", "events")
     call = internal_call(services, events, user, "create", namespace, name)
     try:
-        await create_object(call, event, WriteOptions())
+        await create_object(call, event, WRITING)
     except AlreadyExists:
         return
     except ApiError as error:

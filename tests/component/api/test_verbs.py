@@ -136,3 +136,26 @@ async def test_long_warnings_are_cut_when_there_are_many(api: Api) -> None:
     texts = [warning.removeprefix('299 - "').removesuffix('"') for warning in many.warnings]
     assert len(texts) == 16
     assert {len(text.replace("\\", "")) for text in texts} == {256}
+
+
+async def test_an_empty_dry_run_is_no_dry_run_and_no_write(api: Api) -> None:
+    refused = await api.post(f"{MAPS}?dryRun=", config_map("a"))
+    assert refused.status == 422
+    assert refused.json["message"].endswith(
+        'dryRun: Unsupported value: [""]: supported values: "All"'
+    )
+    assert (await api.get(f"{MAPS}/a")).status == 404
+
+
+async def test_what_is_wrong_with_the_options_of_a_delete_is_told_in_order(api: Api) -> None:
+    sent = {"dryRun": ["Some"], "propagationPolicy": "Sideways", "orphanDependents": True}
+    refused = await api.delete(f"{MAPS}/a", sent)
+    fields = [cause["field"] for cause in refused.json["details"]["causes"]]
+    assert fields == ["propagationPolicy", "propagationPolicy", "dryRun"]
+
+
+async def test_an_event_that_says_the_same_is_not_written(api: Api) -> None:
+    events = "/api/v1/namespaces/default/events"
+    sent = {"metadata": {"name": "e"}, "involvedObject": {"namespace": "default"}, "message": "m"}
+    made = (await api.post(events, sent)).json
+    assert (await api.put(f"{events}/e", made)).json == made

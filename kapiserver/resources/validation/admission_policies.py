@@ -12,14 +12,13 @@ from kapiserver.resources.validation.admission_rules import (
     FAILURE_POLICIES,
     MUTATING_OPERATIONS,
     REINVOCATION_POLICIES,
-    check_choice,
     check_conditions_to_match,
     check_match_resources,
     check_param_kind,
     check_param_ref,
 )
 from kapiserver.resources.validation.conditions import check_conditions
-from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.formats import Found, check_choice
 from kapiserver.resources.validation.labels import check_qualified
 from kapiserver.resources.validation.repeats import repeated
 from kapiserver.resources.validation.same import same

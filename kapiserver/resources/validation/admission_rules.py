@@ -15,10 +15,9 @@ from kapiserver.resources.field_errors import (
     invalid,
     required,
     too_many,
-    unsupported,
 )
 from kapiserver.resources.names import dns1035_label, dns1123_subdomain, path_segment
-from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.formats import Found, check_choice
 from kapiserver.resources.validation.labels import check_qualified, check_selector
 from kapiserver.resources.validation.repeats import repeated
 
@@ -42,16 +41,6 @@ _VIRTUAL = {
         "subjectaccessreviews",
     ),
 }
-
-
-def check_choice(
-    found: Found, value: Any, choices: tuple[str, ...], path: str, *, needed: bool = False
-) -> None:
-    if value is None or (needed and not value):
-        if needed:
-            found.append(required(path))
-    elif value not in choices:
-        found.append(unsupported(path, value, choices))
 
 
 def check_not_static(found: Found, obj: Object) -> None:

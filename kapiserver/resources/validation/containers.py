@@ -17,7 +17,7 @@ from kapiserver.resources.field_errors import (
     unsupported,
 )
 from kapiserver.resources.validation.env import check_env, check_env_from
-from kapiserver.resources.validation.formats import Found, check_label
+from kapiserver.resources.validation.formats import Found, check_choice, check_label
 from kapiserver.resources.validation.mounts import Volumes, check_mounts
 from kapiserver.resources.validation.pod_tolerance import (
     STRICT,
@@ -152,7 +152,9 @@ def _check_common(found: Found, container: Object, name: str, path: str, pod: Po
         found.append(required(f"{path}.image"))
     policy = get("terminationMessagePolicy", "")
     if policy not in _MESSAGE_POLICIES:
-        _check_choice(found, policy, _MESSAGE_POLICIES, f"{path}.terminationMessagePolicy")
+        check_choice(
+            found, policy, _MESSAGE_POLICIES, f"{path}.terminationMessagePolicy", needed=True
+        )
     if value := get("ports"):
         check_ports(found, value, f"{path}.ports")
     if value := get("env"):
@@ -162,7 +164,7 @@ def _check_common(found: Found, container: Object, name: str, path: str, pod: Po
     check_mounts(found, container, path, pod.volumes)
     policy = get("imagePullPolicy", "")
     if policy not in PULL_POLICIES:
-        _check_choice(found, policy, PULL_POLICIES, f"{path}.imagePullPolicy")
+        check_choice(found, policy, PULL_POLICIES, f"{path}.imagePullPolicy", needed=True)
     if value := get("resources"):
         pages = pod.tolerance.partial_pages
         here = f"{path}.resources"
@@ -171,10 +173,6 @@ def _check_common(found: Found, container: Object, name: str, path: str, pod: Po
         _check_resize(found, value, f"{path}.resizePolicy", pod.restart_policy)
     if value := get("securityContext"):
         check_container_security(found, value, f"{path}.securityContext", pod.host_users)
-
-
-def _check_choice(found: Found, value: str, choices: tuple[str, ...], path: str) -> None:
-    found.append(unsupported(path, value, choices) if value else required(path))
 
 
 def _check_hooks(found: Found, container: Object, path: str, pod: PodFacts) -> None:
@@ -224,9 +222,9 @@ def _check_resize(found: Found, policies: Any, path: str, restart_policy: str) -
             found.append(duplicate(f"{path}[{position}]", name))
         seen.add(name)
         if name not in _RESIZED:
-            _check_choice(found, name, _RESIZED, path)
+            check_choice(found, name, _RESIZED, path, needed=True)
         if restart not in _RESIZE_POLICIES:
-            _check_choice(found, restart, _RESIZE_POLICIES, path)
+            check_choice(found, restart, _RESIZE_POLICIES, path, needed=True)
         if restart_policy == "Never" and restart != "NotRequired":
             detail = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
             found.append(invalid(path, restart, detail))

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from kapiserver.errors import Cause
-from kapiserver.resources.field_errors import invalid, required
+from kapiserver.resources.field_errors import invalid, required, unsupported
 from kapiserver.resources.names import (
     SUBDOMAIN_MAX,
     dns1123_label,
@@ -173,6 +173,16 @@ def check_id(found: Found, number: Any, path: str) -> None:
     """User and group ids; an absent one is fine."""
     if number is not None and not 0 <= number <= MAX_INT32:
         found.append(invalid(path, number, _ID_RANGE))
+
+
+def check_choice(
+    found: Found, value: Any, choices: tuple[str, ...], path: str, *, needed: bool = False
+) -> None:
+    if value is None or (needed and not value):
+        if needed:
+            found.append(required(path))
+    elif value not in choices:
+        found.append(unsupported(path, value, choices))
 
 
 def check_non_negative(found: Found, obj: dict[str, Any], path: str, *fields: str) -> None:

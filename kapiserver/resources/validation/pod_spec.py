@@ -10,7 +10,6 @@ from kapiserver.resources.field_errors import (
     forbidden,
     invalid,
     required,
-    unsupported,
 )
 from kapiserver.resources.names import dns1123_label, dns1123_subdomain
 from kapiserver.resources.validation.containers import (
@@ -23,6 +22,7 @@ from kapiserver.resources.validation.containers import (
 from kapiserver.resources.validation.formats import (
     MAX_INT32,
     Found,
+    check_choice,
     check_label,
     check_subdomain,
     in_range,
@@ -170,8 +170,10 @@ def check_pod_spec(
     check_pod_resources(found, spec, path, facts.claims, partial_pages=tolerance.partial_pages)
     if get("hostNetwork"):
         check_host_network(found, regular, f"{path}.containers", is_pod=is_pod)
-    _check_choice(found, get("restartPolicy", ""), RESTART_POLICIES, path, "restartPolicy")
-    _check_choice(found, get("dnsPolicy", ""), DNS_POLICIES, path, "dnsPolicy")
+    check_choice(
+        found, get("restartPolicy", ""), RESTART_POLICIES, f"{path}.restartPolicy", needed=True
+    )
+    check_choice(found, get("dnsPolicy", ""), DNS_POLICIES, f"{path}.dnsPolicy", needed=True)
     if selector := get("nodeSelector"):
         check_labels(found, selector, f"{path}.nodeSelector")
     if context := get("securityContext"):
@@ -210,7 +212,7 @@ def check_pod_spec(
         check_subdomain(found, runtime, f"{path}.runtimeClassName")
     policy = get("preemptionPolicy")
     if policy is not None:
-        _check_choice(found, policy, PREEMPTION_POLICIES, path, "preemptionPolicy")
+        check_choice(found, policy, PREEMPTION_POLICIES, f"{path}.preemptionPolicy", needed=True)
     if overhead := get("overhead"):
         pages = tolerance.partial_pages
         resources = {"limits": overhead}
@@ -223,14 +225,6 @@ def _check_subdomains(found: Found, spec: Object, path: str, *fields: str) -> No
     for field in fields:
         if name := spec.get(field):
             check_subdomain(found, name, f"{path}.{field}")
-
-
-def _check_choice(
-    found: Found, value: str, choices: tuple[str, ...], path: str, field: str
-) -> None:
-    if value not in choices:
-        here = f"{path}.{field}"
-        found.append(unsupported(here, value, choices) if value else required(here))
 
 
 def _check_resource_claims(found: Found, claims: Any, path: str) -> None:

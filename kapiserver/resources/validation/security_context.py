@@ -11,7 +11,7 @@ from kapiserver.resources.field_errors import (
     unsupported,
 )
 from kapiserver.resources.pod_containers import each_container
-from kapiserver.resources.validation.formats import Found, check_id
+from kapiserver.resources.validation.formats import Found, check_choice, check_id
 from kapiserver.resources.validation.internals import Field, Shape, internal, nested, text
 from kapiserver.resources.validation.paths import check_descending
 from kapiserver.resources.validation.pod_os import check_windows_options
@@ -67,20 +67,14 @@ def check_pod_security(
         check_id(found, group, f"{path}.supplementalGroups[{position}]")
     if settings := get("sysctls"):
         check_sysctls(found, settings, spec, f"{path}.sysctls", lenient=node_sysctls)
-    _check_choice(found, context, "fsGroupChangePolicy", _GROUP_CHANGES, path)
+    check_choice(found, get("fsGroupChangePolicy"), _GROUP_CHANGES, f"{path}.fsGroupChangePolicy")
     _check_seccomp(found, get("seccompProfile"), f"{path}.seccompProfile")
     _check_windows(found, context, path)
     _check_app_armor(found, get("appArmorProfile"), f"{path}.appArmorProfile")
-    _check_choice(found, context, "supplementalGroupsPolicy", _GROUP_MERGES, path)
-    _check_choice(found, context, "seLinuxChangePolicy", _LABEL_CHANGES, path)
-
-
-def _check_choice(
-    found: Found, context: Object, field: str, choices: tuple[str, ...], path: str
-) -> None:
-    value = context.get(field)
-    if value is not None and value not in choices:
-        found.append(unsupported(f"{path}.{field}", value, choices))
+    check_choice(
+        found, get("supplementalGroupsPolicy"), _GROUP_MERGES, f"{path}.supplementalGroupsPolicy"
+    )
+    check_choice(found, get("seLinuxChangePolicy"), _LABEL_CHANGES, f"{path}.seLinuxChangePolicy")
 
 
 def check_container_security(found: Found, context: Object, path: str, host_users: bool) -> None:

@@ -11,12 +11,11 @@ from kapiserver.resources.validation.admission_rules import (
     FAILURE_POLICIES,
     MATCH_POLICIES,
     REINVOCATION_POLICIES,
-    check_choice,
     check_conditions_to_match,
     check_rules,
     virtual_warnings,
 )
-from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.formats import Found, check_choice
 from kapiserver.resources.validation.labels import check_selector
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.webhook_client import (

@@ -8,14 +8,23 @@ become warnings instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import orjson
 
-from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body, summarized, warnings_of
+from kapiserver.api.body import (
+    BODY_LIMIT,
+    BodyError,
+    Document,
+    parse_body,
+    summarized,
+    warnings_of,
+)
 from kapiserver.api.body_type import BodyType
 from kapiserver.api.call import Call
 from kapiserver.api.go_text import kind_name
+from kapiserver.api.large_bodies import apart
 from kapiserver.api.metadata import match_namespace, metadata_of
 from kapiserver.api.negotiation import YAML, body_media_type
 from kapiserver.api.options import IGNORE, STRICT, WriteOptions
@@ -41,10 +50,29 @@ async def read_object(call: Call, validation: str) -> Object:
     request = call.context.request
     media_type = body_media_type(request.header(b"content-type"), custom=wanted.is_custom)
     body = await request.body(BODY_LIMIT)
+    read = partial(
+        parse_body, body, media_type, strict=validation != IGNORE, message=wanted.message
+    )
     try:
-        document = parse_body(body, media_type, strict=validation != IGNORE, message=wanted.message)
+        document = await apart(len(body), read)
     except BodyError as error:
         raise _unrecognized(wanted.kind, error.problem, body) from error
+    check = partial(_checked, call, wanted, body, document, of_yaml=media_type == YAML)
+    # what is known of a custom resource may change meanwhile
+    obj, strict = check() if wanted.is_custom else await apart(len(body), check)
+    if strict and validation == STRICT:
+        raise unusable(wanted, f"strict decoding error: {', '.join(strict)}")
+    if validation != IGNORE:
+        for finding in strict:
+            for warning in warnings_of(finding):
+                call.context.warn(warning)
+    return obj
+
+
+def _checked(
+    call: Call, wanted: BodyType, body: bytes, document: Document, *, of_yaml: bool
+) -> tuple[Object, list[str]]:
+    """A document as an object of the wanted type, and what a strict reader objects to."""
     obj = {} if document.value is None else document.value  # as Go reads null
     if not isinstance(obj, dict):
         raise _unrecognized(wanted.kind, no_type(obj), body)
@@ -56,24 +84,17 @@ async def read_object(call: Call, validation: str) -> Object:
             raise unusable(wanted, problem)
         _check_type(call, obj, body)
     findings = wanted.validator.check(obj, on_unknown="collect")
-    if media_type == YAML and findings != CLEAN:
+    if of_yaml and findings != CLEAN:
         # upstream makes JSON of it first, and finds what it finds in the order of that
         obj = orjson.loads(in_key_order(document.written)) or {}
         _check_type(call, obj, body)
         findings = wanted.validator.check(obj, on_unknown="collect")
     if findings.error:
         raise unusable(wanted, findings.error)
+    if document.repeats and struct:
+        return obj, wanted.validator.strict_findings(body)
     unknown = findings.unknown if struct else sorted(findings.unknown)
-    strict = [*document.duplicates, *unknown_fields(unknown)]
-    if strict and validation != IGNORE:
-        if document.repeats and struct:
-            strict = wanted.validator.strict_findings(body)
-        if strict and validation == STRICT:
-            raise unusable(wanted, f"strict decoding error: {', '.join(strict)}")
-        for finding in strict:
-            for warning in warnings_of(finding):
-                call.context.warn(warning)
-    return obj
+    return obj, [*document.duplicates, *unknown_fields(unknown)]
 
 
 async def read_placed(call: Call, options: WriteOptions) -> Object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kapiserver.admission.chain import DELETE
@@ -10,6 +11,7 @@ from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body, summarized
 from kapiserver.api.call import Call
 from kapiserver.api.decoding import no_type
 from kapiserver.api.deletion import Step, check_preconditions, plan
+from kapiserver.api.large_bodies import apart
 from kapiserver.api.negotiation import body_media_type
 from kapiserver.api.options import DeleteOptions, delete_options
 from kapiserver.api.render import output_of, respond
@@ -52,7 +54,8 @@ async def _sent_options(call: Call) -> DeleteOptions:
     media_type = body_media_type(request.header(b"content-type"))
     message = call.services.scopes.messages.get(_DELETE_OPTIONS)
     try:
-        document = parse_body(body, media_type, strict=False, message=message)
+        work = partial(parse_body, body, media_type, strict=False, message=message)
+        document = await apart(len(body), work)
     except BodyError as error:
         raise BadRequest(
             "the object provided is unrecognized (must be of type DeleteOptions): "

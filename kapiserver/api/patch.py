@@ -6,6 +6,7 @@ Server-side apply is PATCH too, with a content type of its own: see `apply`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,6 +17,7 @@ from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
 from kapiserver.api.call import Call
 from kapiserver.api.decoding import no_type, other_kind, same_resource, unknown_fields
 from kapiserver.api.go_text import kind_name, plain
+from kapiserver.api.large_bodies import apart
 from kapiserver.api.negotiation import (
     APPLY_PATCH,
     JSON,
@@ -125,7 +127,7 @@ async def _read_body(call: Call, options: WriteOptions) -> _Body:
     # a strategic merge patch is decoded without further words
     prefix = "" if content_type == STRATEGIC_PATCH or not strict else "error decoding patch: "
     try:
-        parsed = parse_body(text, JSON, strict=strict)
+        parsed = await apart(len(text), partial(parse_body, text, JSON, strict=strict))
     except BodyError as error:
         if content_type == MERGE_PATCH and not strict:
             raise BadRequest(_NO_MERGE_PATCH) from error

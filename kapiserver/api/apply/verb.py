@@ -14,6 +14,7 @@ from kapiserver.api.answers import object_answer
 from kapiserver.api.apply.check import problems
 from kapiserver.api.apply.config import Config, read_config, type_name
 from kapiserver.api.apply.manager import Untyped
+from kapiserver.api.apply.restore import restore
 from kapiserver.api.body import BODY_LIMIT
 from kapiserver.api.call import Call
 from kapiserver.api.create import create_object
@@ -133,13 +134,14 @@ def _merged(
         raise _untyped(call, wanted, str(untyped)) from untyped
     except RecursionError as error:
         raise BadRequest("exceeded max depth") from error
-    findings = scope.validator.check(merged)
-    if findings.error:
-        what = _what(call, wanted)
-        raise UnclassifiedError(
-            f"failed to convert new object ({what}) to proper version "
-            f"({scope.api_version}): {findings.error}"
-        )
+    if scope.validator.check(merged).error:
+        problem = restore(scope.field_types.schemas, scope.version.schema, merged)
+        if problem:
+            kind = type_name(scope.api_version, scope.kind)
+            raise UnclassifiedError(
+                f"failed to convert new object ({_what(call, wanted)}) to proper version: "
+                f"unable to convert unstructured object to {kind}: {problem}"
+            )
     config.report_duplicates(call, options.field_validation)
     return merged
 

@@ -16,6 +16,10 @@ import orjson
 # What is read must be written again, and orjson writes 254 levels.
 TOO_DEEP = "exceeded max depth"
 MAX_DUPLICATES = 100
+# What an object may hold. Rules cost up to 20 µs for each object in it; one that is small enough to
+# be stored has far fewer of them, and of other values.
+MAX_OBJECTS = 50_000
+MAX_VALUES = 250_000
 
 
 class Unreadable(ValueError):
@@ -45,11 +49,34 @@ def read_json(body: bytes) -> Any:
 
 
 def encoded_again(value: Any) -> bytes:
-    """What cannot be written again cannot be stored: mostly, it nests too deep."""
+    """What cannot be written again cannot be stored: mostly, it nests too deep or is too much."""
     try:
-        return orjson.dumps(value)
+        written = orjson.dumps(value)
     except orjson.JSONEncodeError as error:
         raise Unreadable(TOO_DEEP if "Recursion" in str(error) else str(error)) from error
+    objects = written.count(b"{")
+    if objects > MAX_OBJECTS or objects + written.count(b"[") + written.count(b",") > MAX_VALUES:
+        _check_amount(value)
+    return written
+
+
+def _check_amount(value: Any) -> None:
+    """Exactly: braces and commas in text are only text."""
+    objects = values = 0
+    waiting = [value]
+    while waiting:
+        below = waiting.pop()
+        if isinstance(below, dict):
+            objects += 1
+            values += len(below)
+            waiting.extend(below.values())
+        elif isinstance(below, list):
+            values += len(below)
+            waiting.extend(below)
+        if objects > MAX_OBJECTS or values > MAX_VALUES:
+            raise Unreadable(
+                f"more than {MAX_OBJECTS} objects or {MAX_VALUES} values within an object"
+            )
 
 
 def in_key_order(written: bytes) -> bytes:

@@ -92,7 +92,8 @@ class Repair:
             if field is None:
                 if not node.preserve:
                     del value[key]
-                    self._report_unknown(dot + key)
+                    if not self._quiet and len(self.unknown) < MAX_UNKNOWN:
+                        self.unknown.append(dot + key)
                 continue
             if below is None:
                 del value[key]  # Go leaves the zero value, which is not written out
@@ -161,10 +162,6 @@ class Repair:
         return _ZEROS[node.form]() if node.form in _ZEROS else None
 
     # --- findings ------------------------------------------------------------------------
-
-    def _report_unknown(self, path: str) -> None:
-        if not self._quiet and len(self.unknown) < MAX_UNKNOWN:
-            self.unknown.append(path)
 
     def mismatch(self, value: Any, go_type: str, what: str = "") -> NoReturn:
         """The value has the wrong type. `what`: how to call it when its kind says too little."""

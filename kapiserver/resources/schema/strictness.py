@@ -24,15 +24,19 @@ def strict_findings(schemas: SchemaSet, node: Node, body: bytes) -> list[str]:
         _walk(schemas, node, read_pairs(body), "", found)
     except (ValueError, RecursionError):
         return []  # the fast reader took what this one does not: then nothing is known of repeats
-    return list(found)[:MAX_FINDINGS]
+    return list(found)
 
 
 def _walk(schemas: SchemaSet, node: Node, value: Any, path: str, found: dict[str, None]) -> None:
+    if len(found) >= MAX_FINDINGS:
+        return
     node = schemas.resolve(node)
     if isinstance(value, Pairs) and node.form in (Form.STRUCT, Form.MAP):
         dot = f"{path}." if path else ""
         seen: set[str] = set()
         for key, below in value:
+            if len(found) >= MAX_FINDINGS:
+                return
             place = node.item if node.form is Form.MAP else node.fields.get(key)
             if place is None and not node.preserve:
                 found[f'unknown field "{dot}{key}"'] = None

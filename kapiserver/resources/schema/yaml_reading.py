@@ -2,8 +2,9 @@
 
 In: bytes. Out: the value of the first document, and the keys that a map has twice, with their
 lines (the last one counts); or `Unreadable` with the text of that reader. Most documents go through
-a fast reader of YAML 1.2; what that reads otherwise than YAML 1.1 (`yes`, `0644`, `1_000`, `<<`,
-tags) or refuses goes event by event through a slow one, which also knows what is wrong and where.
+a fast reader of YAML 1.2. Large ones, and what that reads otherwise than YAML 1.1 (`yes`, `0644`,
+`1_000`, `<<`, tags) or refuses, go event by event through a slow one, which also knows what is
+wrong and where.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ MAX_LEVELS = 250  # of maps and lists within each other
 # What the fast reader takes for nested flow collections grows with the square of their depth, and
 # it looks at the depth when it is through. The slow one stops where it is too deep.
 _FAST_BRACKETS = 2000
+# It also keeps all others waiting until it is through: beyond this size the slow one is used, event
+# by event. It is not even slower where little but text makes a document large.
+MAX_FAST = 128 << 10
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1
 # Beyond this size, a document that consists of little but repeated aliases is an attack. The size
 # of a text is one for each so many characters.
@@ -54,6 +58,8 @@ def read_yaml(body: bytes) -> YamlDocument:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise Unreadable("yaml: control characters are not allowed") from None
+    if len(body) > MAX_FAST:
+        return read_yaml_slowly(text)
     brackets = body.count(b"[") + body.count(b"{")
     if brackets <= _FAST_BRACKETS and _FOR_THE_SLOW_READER.search(body) is None:
         try:

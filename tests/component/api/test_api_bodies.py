@@ -6,8 +6,13 @@ from typing import Any
 
 import orjson
 import pytest
+import trio
+import trio.lowlevel
 from api_world import Answer, Api, config_map, deployment, pod
 
+from kapiserver.api.large_bodies import LARGE
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
@@ -227,3 +232,67 @@ async def test_options_within_an_eviction_may_say_anything_of_their_kind(api: Ap
     await api.post(PODS, pod("p"))
     eviction = {"metadata": {"name": "p"}, "deleteOptions": {"kind": "Airship"}}
     assert (await api.post(f"{PODS}/p/eviction", eviction)).status == 201
+
+
+# --- large bodies ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["application/json", "application/yaml", PROTOBUF])
+async def test_large_bodies_are_read_as_small_ones_are(api: Api, form: str) -> None:
+    document = config_map("big", text="x" * LARGE, more="y")
+    if form == PROTOBUF:
+        sent = api.services.scopes.encoder.document(document)
+    else:
+        sent = orjson.dumps({**document, "unheard": 1})
+    made = await post(api, MAPS, sent, form)
+    assert made.status == 201, made.text
+    assert made.json["data"] == document["data"]
+    assert texts(made) == ([] if form == PROTOBUF else ['unknown field "unheard"'])
+    twice = b'{"metadata":{"name":"t"},"data":{"a":"1"},"data":{"b":"%b"}}' % (b"x" * LARGE)
+    made = await post(api, MAPS, twice)
+    assert sorted(made.json["data"]) == ["a", "b"]
+    assert texts(made) == ['duplicate field "data"']
+    patched = await api.patch(f"{MAPS}/t", b'{"data":{"c":"%b"}}' % (b"x" * LARGE))
+    assert sorted(patched.json["data"]) == ["a", "b", "c"]
+    broken = await post(api, MAPS, sent[:-9], form)
+    assert broken.status == 400
+
+
+async def test_others_are_served_while_a_large_body_is_read(api: Api) -> None:
+    envelope = api.services.scopes.encoder.document(config_map("a"))
+    start = envelope[: envelope.index(b"ConfigMap") + len(b"ConfigMap")]
+    fields = b"\xf8\x06\x00" * 500_000  # of a number that no message has
+    raw = b"\x12" + varint(len(fields)) + fields
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await api.get("/api/v1/namespaces/default")
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        answer = await post(api, MAPS, start + raw, PROTOBUF)
+        nursery.cancel_scope.cancel()
+    assert answer.status == 422, answer.text  # no name
+    assert turns > 5
+
+
+async def test_more_than_an_object_may_hold_is_refused(api: Api) -> None:
+    many = b'{"metadata":{"name":"p"},"spec":{"containers":[' + b"{}," * 60_000 + b"{}]}}"
+    for form in ("application/json", "application/yaml"):
+        refused = await post(api, PODS, many, form)
+        assert refused.status == 400
+        assert "more than 50000 objects or 250000 values" in refused.json["message"]
+    await api.post(PODS, pod("p"))
+    assert (await api.patch(f"{PODS}/p", many)).status == 400
+
+
+def varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes((*out, number))

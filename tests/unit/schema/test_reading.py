@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from kapiserver.resources.schema import SchemaSet
 from kapiserver.resources.schema.reading import (
+    MAX_OBJECTS,
+    MAX_VALUES,
     TOO_DEEP,
     Unreadable,
     duplicate_fields,
@@ -20,7 +22,7 @@ from kapiserver.resources.schema.reading import (
     has_duplicates,
     read_json,
 )
-from kapiserver.resources.schema.yaml_reading import read_yaml, read_yaml_slowly
+from kapiserver.resources.schema.yaml_reading import MAX_FAST, read_yaml, read_yaml_slowly
 
 POD = "io.k8s.api.core.v1.Pod"
 DATES = ["2020-01-01", "12:30:45", "1.2.3", "10.0.0.0/8"]
@@ -232,3 +234,24 @@ def test_deep_schemas_of_custom_resources_do_not_exhaust_the_stack(schemas: Sche
         obj = {"spec": {"versions": [{"schema": {"openAPIV3Schema": deep}}]}}
         error = schemas.validator(crd).check(obj).error
         assert error in ("", "exceeded max depth")
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": [{}] * MAX_OBJECTS}, {"a": [1] * MAX_VALUES}, {"a": {"b": [[1] * MAX_VALUES]}}]
+)
+def test_an_object_holds_so_much_and_no_more(value: Any) -> None:
+    with pytest.raises(Unreadable, match="more than 50000 objects or 250000 values"):
+        encoded_again(value)
+
+
+def test_braces_and_commas_in_text_are_only_text() -> None:
+    value = {"a": "{" * (2 * MAX_OBJECTS), "b": "," * (2 * MAX_VALUES), "c": [{}] * 1000}
+    assert orjson.loads(encoded_again(value)) == value
+
+
+def test_a_large_document_means_what_a_small_one_does() -> None:
+    small = 'a: [1, 0x10, "x"]\nb: {c: true, d: null}\ne: |\n  text\n'
+    large = f"{small}f: {'y' * MAX_FAST}z\n"
+    value = read_yaml(large.encode()).value
+    assert value.pop("f") == "y" * MAX_FAST + "z"
+    assert value == read_yaml(small.encode()).value

@@ -193,6 +193,30 @@ async def test_configs_that_do_not_fit_the_schema(api: Api) -> None:
     assert "reason" not in refused.json
 
 
+async def test_values_that_fit_the_schema_but_not_the_type(api: Api) -> None:
+    url = "/api/v1/namespaces/default/secrets/s"
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "%"}}
+    refused = await apply(api, url, secret)
+    assert refused.status == 500
+    assert refused.json["message"] == (
+        "failed to convert new object (/s; /v1, Kind=Secret) to proper version: unable to convert "
+        "unstructured object to /v1, Kind=Secret: error decoding from json: "
+        "illegal base64 data at input byte 0"
+    )
+    config = deployment("d")
+    config["spec"]["replicas"] = 1.5
+    refused = await apply(api, f"{DEPLOYMENTS}/d", config)
+    assert refused.json["message"].endswith("Kind=Deployment: cannot convert float64 to int32")
+
+
+async def test_numbers_become_what_the_type_holds(api: Api) -> None:
+    config = deployment("d")
+    for given, kept in ((3.0, 3), ((1 << 32) + 5, 5)):
+        config["spec"]["replicas"] = given
+        applied = await apply(api, f"{DEPLOYMENTS}/d", config)
+        assert applied.json["spec"]["replicas"] == kept
+
+
 async def test_what_cannot_be_read(api: Api) -> None:
     refused = await apply(api, f"{MAPS}/a", b"a: [")
     assert refused.status == 400

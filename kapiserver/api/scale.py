@@ -11,8 +11,8 @@ from kapiserver.api.decoding import read_placed, unusable
 from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.patch import parse_plain_patch
 from kapiserver.api.scale_table import scale_answer
-from kapiserver.api.write import AbsentError, Build, Update
-from kapiserver.errors import Conflict, Invalid, NotFound
+from kapiserver.api.write import AbsentError, Build, Update, wrong_uid
+from kapiserver.errors import Conflict, Invalid
 from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
@@ -32,12 +32,12 @@ async def scale(call: Call) -> Response:
         options = write_options(call.context.query, "UpdateOptions")
         sent = await read_placed(call, options)
         meta.match_name(sent["metadata"], call.name)
-        return await _write(call, options, lambda obj: _with_scale(call, obj, sent))
+        return await _write(call, options, lambda obj: _replaced(call, obj, sent))
     if is_apply(call):
         try:
             stored = await apply_scale(call)
         except AbsentError:
-            raise _not_found(call) from None
+            raise call.not_found() from None
         return scale_answer(call, scale_of(stored.decoded()))
     options = write_options(call.context.query, "PatchOptions")
     apply = await parse_plain_patch(call, options)
@@ -50,16 +50,8 @@ async def _write(call: Call, options: WriteOptions, build: Build) -> Response:
     try:
         stored = await Update(call, call.name, options, build).run()
     except AbsentError:
-        raise _not_found(call) from None
+        raise call.not_found() from None
     return scale_answer(call, scale_of(stored.decoded()))
-
-
-def _not_found(call: Call) -> NotFound:
-    return NotFound.of(call.scope.group, _resource(call), call.name)
-
-
-def _resource(call: Call) -> str:
-    return f"{call.scope.resource}/scale"
 
 
 def scale_of(obj: Object) -> dict[str, Any]:
@@ -88,6 +80,14 @@ def _typed(call: Call, patched: Any) -> Object:
     return scale
 
 
+def _replaced(call: Call, obj: Object, sent: Object) -> Object:
+    """As with every PUT, the uid is compared before anything else is looked at."""
+    given, known = sent["metadata"].get("uid", ""), obj["metadata"].get("uid", "")
+    if given and given != known:
+        raise wrong_uid(call, call.name, given, known)
+    return _with_scale(call, obj, sent)
+
+
 def _with_scale(call: Call, obj: Object, wanted: Object) -> Object:
     """The object with the replicas (and the resourceVersion, for the guard) of a Scale."""
     replicas = wanted.get("spec", {}).get("replicas", 0)
@@ -102,7 +102,7 @@ def _with_scale(call: Call, obj: Object, wanted: Object) -> Object:
     uid, known = metadata.get("uid"), obj["metadata"].get("uid", "")
     if uid and uid != known:
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {known}"
-        raise Conflict.of(call.scope.group, _resource(call), call.name, why)
+        raise Conflict.of(call.scope.group, f"{call.scope.resource}/scale", call.name, why)
     obj.setdefault("spec", {})["replicas"] = replicas
     obj["metadata"]["resourceVersion"] = metadata.get("resourceVersion", "")
     return obj

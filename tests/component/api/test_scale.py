@@ -104,8 +104,16 @@ async def test_what_is_refused(api: Api) -> None:
         'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal string into '
         "Go struct field ScaleSpec.spec.replicas of type int32",
     )
-    other = scale | {"metadata": {**scale["metadata"], "uid": "other"}}
-    conflict = await api.put(path, other)
+    uid = scale["metadata"]["uid"]
+    other = {"metadata": {**scale["metadata"], "uid": "other"}, "spec": {"replicas": -1}}
+    replaced = await api.put(path, scale | other)
+    assert (replaced.status, replaced.json["message"]) == (
+        409,
+        'Operation cannot be fulfilled on deployments.apps "d": StorageError: invalid object, '
+        "Code: 4, Key: /registry/deployments/default/d, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: other, UID in object meta: {uid}",
+    )
+    conflict = await api.patch(path, {"metadata": {"uid": "other"}})
     assert (conflict.status, conflict.json["message"]) == (
         409,
         'Operation cannot be fulfilled on deployments/scale.apps "d": Precondition failed: UID in '
@@ -117,7 +125,4 @@ async def test_what_does_not_exist(api: Api) -> None:
     read = await api.get(f"{DEPLOYMENTS}/none/scale")
     assert (read.status, read.json["message"]) == (404, 'deployments.apps "none" not found')
     written = await api.patch(f"{DEPLOYMENTS}/none/scale", {"spec": {"replicas": 1}})
-    assert (written.status, written.json["message"]) == (
-        404,
-        'deployments/scale.apps "none" not found',
-    )
+    assert (written.status, written.json["message"]) == (404, 'deployments.apps "none" not found')

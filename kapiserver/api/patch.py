@@ -77,6 +77,7 @@ class UnprocessablePatch(ApiError):
 async def patch(call: Call) -> Response:
     if is_apply(call):
         return await apply(call)
+    patch_type(call)
     output = output_of(call.context)
     build, options = await read_patch(call)
     try:
@@ -113,16 +114,20 @@ class _Body(NamedTuple):
     duplicates: list[str]
 
 
-async def _read_body(call: Call, options: WriteOptions) -> _Body:
-    """A body that is a patch of a known type."""
-    request = call.context.request
-    content_type = media_type(request.header(b"content-type"))
+def patch_type(call: Call) -> str:
+    """A patch of no known type is refused before anything else of the request is looked at."""
+    content_type = media_type(call.context.request.header(b"content-type"))
     if call.scope.is_custom:
         if content_type not in CUSTOM_PATCH_TYPES:
             raise unsupported(CUSTOM_PATCH_TYPES)
     elif content_type not in PATCH_TYPES:
         raise UnsupportedMediaType.routed()
-    text = await request.body(BODY_LIMIT)
+    return content_type
+
+
+async def _read_body(call: Call, options: WriteOptions) -> _Body:
+    content_type = patch_type(call)
+    text = await call.context.request.body(BODY_LIMIT)
     strict = options.field_validation != IGNORE
     # a strategic merge patch is decoded without further words
     prefix = "" if content_type == STRATEGIC_PATCH or not strict else "error decoding patch: "

@@ -9,7 +9,7 @@ from kapiserver.api.apply.verb import apply_scale, is_apply
 from kapiserver.api.call import Call
 from kapiserver.api.decoding import read_placed, unusable
 from kapiserver.api.options import WriteOptions, write_options
-from kapiserver.api.patch import parse_plain_patch
+from kapiserver.api.patch import parse_plain_patch, patch_type
 from kapiserver.api.scale_table import scale_answer
 from kapiserver.api.write import AbsentError, Build, Update, wrong_uid
 from kapiserver.errors import Conflict, Invalid
@@ -39,6 +39,7 @@ async def scale(call: Call) -> Response:
         except AbsentError:
             raise call.not_found() from None
         return scale_answer(call, scale_of(stored.decoded()))
+    patch_type(call)
     options = write_options(call.context.query, "PatchOptions")
     apply = await parse_plain_patch(call, options)
     return await _write(

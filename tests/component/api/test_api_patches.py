@@ -109,6 +109,9 @@ async def test_what_is_no_patch_is_refused(api: Api) -> None:
     assert unknown.json["message"] == "415: Unsupported Media Type"
     assert unknown.json["details"] == {}
     assert (await api.patch(f"{MAPS}/a", {}, "application/apply-patch+cbor")).status == 415
+    # whatever else is wrong: clients that prefer CBOR take it as the word to use JSON
+    forced = f"{MAPS}/a?fieldManager=m&force=true"
+    assert (await api.patch(forced, {}, "application/apply-patch+cbor")).status == 415
     assert (await api.patch(f"{MAPS}/a", [], "merge")).status == 400
     assert (await api.patch(f"{MAPS}/a", {"op": "add"}, "json")).status == 400
     assert (await api.patch(f"{MAPS}/a", b"{", "merge")).status == 400

@@ -42,7 +42,7 @@ def _line(event_type: str, obj: bytes) -> bytes:
 def _bookmark_metadata(
     revision: int, initial_events_end: bool, empty_list: bytes = b""
 ) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
     if initial_events_end:
         metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
         if empty_list:
@@ -76,11 +76,8 @@ class ObjectEvents(_Events):
         return _line(event_type, self._scope.value(obj))
 
     def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:
-        obj = {
-            "kind": self._scope.kind,
-            "apiVersion": self._scope.api_version,
-            "metadata": _bookmark_metadata(revision, initial_events_end, self._empty_list),
-        }
+        metadata = _bookmark_metadata(revision, initial_events_end, self._empty_list)
+        obj = self._scope.empty(metadata)
         return _line("BOOKMARK", orjson.dumps(obj))
 
 

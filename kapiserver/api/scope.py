@@ -174,6 +174,14 @@ class Scope:
         obj["kind"] = self.kind
         return obj
 
+    def empty(self, metadata: Object) -> Object:
+        """An object that has nothing but metadata and what Go always writes."""
+        obj: Object = {"kind": self.kind, "apiVersion": self.api_version, "metadata": metadata}
+        if not self.is_custom:
+            self.validator.complete(obj, FILL)
+            self.validator.complete(obj, FINISH)
+        return obj
+
     def decoded(self, stored: StoredObject) -> Object:
         """A fresh decoded copy in the served version."""
         return self.from_storage(stored.decoded())

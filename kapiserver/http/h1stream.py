@@ -15,7 +15,7 @@ import trio
 
 from kapiserver.request import Frame, Headers, UpgradeFunction
 
-from . import faults
+from . import date, faults
 from .limits import PIECE
 from .stream import BODYLESS, Exchange
 
@@ -64,11 +64,15 @@ class H1Exchange(Exchange):
     ) -> None:
         self.started, self.status, self.complete = True, status, end
         lines = [_status_lines.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status]
+        dated = False
         for name, value in headers:
             if name == b"connection":
                 self.keep = self.keep and b"close" not in value.lower()
             else:
+                dated = dated or name == date.NAME
                 lines.append(b"%b: %b\r\n" % (name, value))
+        if not dated:
+            lines.append(b"date: %b\r\n" % date.now())
         if status not in BODYLESS:
             if length is not None:
                 lines.append(b"content-length: %d\r\n" % length)

@@ -17,7 +17,7 @@ from h2.errors import ErrorCodes
 
 from kapiserver.request import Frame, Headers
 
-from . import hpack
+from . import date, hpack
 from .h2frames import header_frames, rst_stream, window_update
 from .limits import PIECE
 from .stream import BODYLESS, Exchange
@@ -89,12 +89,16 @@ class H2Exchange(Exchange):
             return
         self.started, self.status = True, status
         own: list[tuple[bytes, bytes]] = []
+        dated = False
         for pair in headers:
             if pair[0] == b"connection":
                 if b"close" in pair[1].lower():
                     self.protocol.leave_soon()
             else:
+                dated = dated or pair[0] == date.NAME
                 own.append(pair)
+        if not dated:
+            own.append((date.NAME, date.now()))
         if length is not None and status not in BODYLESS:
             own.append((b"content-length", b"%d" % length))
         if not body or self.request.method == "HEAD" or status in BODYLESS:

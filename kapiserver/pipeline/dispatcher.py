@@ -21,7 +21,7 @@ from kapiserver.errors import ApiError, BadRequest, InternalError, Timeout
 from kapiserver.pipeline.context import RequestContext, warning_header
 from kapiserver.pipeline.http_policy import NO_POLICY, HttpPolicy
 from kapiserver.pipeline.query import first
-from kapiserver.pipeline.request_info import parse
+from kapiserver.pipeline.request_info import NoResource, parse
 from kapiserver.pipeline.stage import Stage
 from kapiserver.request import Request, Response
 from kapiserver.resources.protobuf import Encoder
@@ -33,6 +33,8 @@ REQUEST_SECONDS = 60.0
 
 # Subresources whose requests last as long as the client wants; deadlines are where they wait.
 LONG_RUNNING = frozenset(("attach", "exec", "log", "portforward", "proxy"))
+
+READS = frozenset(("get", "head", "list", "watch"))
 
 _PRIVATE = (b"cache-control", b"no-cache, private")
 
@@ -129,10 +131,10 @@ class PipelineDispatcher:
             with trio.fail_after(limit):
                 return await answerer.answer(context)
         except trio.TooSlowError as error:
-            raise Timeout(
-                "Timeout: request did not complete within the allotted timeout; if it was a write, "
-                "its outcome is unknown"
-            ) from error
+            text = "Timeout: request did not complete within the allotted timeout"
+            if context.info.verb not in READS:
+                text += "; if it was a write, its outcome is unknown"
+            raise Timeout(text) from error
 
     def _time_limit(self, context: RequestContext) -> float:
         """`?timeout=` may ask for less; what lasts by its nature does not look at it."""
@@ -178,10 +180,10 @@ class PipelineDispatcher:
 def error_answer(error: ApiError, context: RequestContext | None = None) -> Response:
     """A Status, in the form that the client accepts, or in JSON if it accepts none."""
     headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    if isinstance(error, PathNotFound):
+    if isinstance(error, (PathNotFound, NoResource)):
         plain = (b"content-type", b"text/plain; charset=utf-8")
         nosniff = (b"x-content-type-options", b"nosniff")
-        return Response(404, [plain, nosniff, *headers], b"404 page not found\n")
+        return Response(error.code, [plain, nosniff, *headers], f"{error.message}\n".encode())
     if error.retry_after:
         headers.append((b"retry-after", str(error.retry_after).encode()))
     output = _output(context)

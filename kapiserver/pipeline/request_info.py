@@ -11,8 +11,9 @@ behind a namespace's name are its subresources where anything else is a namespac
 
 from __future__ import annotations
 
+from kapiserver.api import go_text
 from kapiserver.api.field_selector import FieldSelector, FieldSelectorError, parse_terms
-from kapiserver.errors import BadRequest
+from kapiserver.errors import ApiError, BadRequest
 from kapiserver.pipeline.query import EMPTY, Query, first, flag, parse_query
 
 _VERBS = {
@@ -24,6 +25,16 @@ _VERBS = {
     "DELETE": "delete",
 }
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
+
+
+class NoResource(ApiError):
+    """`/watch` and `/proxy` without what is to be watched: upstream fails, in plain text."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"Internal Server Error: {go_text.quoted(path)}: failed to create RequestInfo: "
+            f"unable to determine kind and namespace from url, {path}"
+        )
 
 
 class RequestInfo:
@@ -94,7 +105,7 @@ def parse(method: str, path: str, raw_query: bytes = b"") -> RequestInfo:
     head = segments[at]
     if head in ("watch", "proxy"):
         if count - at < 2:
-            raise BadRequest(f"unable to determine kind and namespace from url, {path}")
+            raise NoResource(path)
         info.verb = head
         at += 1
         head = segments[at]

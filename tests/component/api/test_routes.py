@@ -229,3 +229,22 @@ async def test_a_watch_lasts_as_long_as_the_server_says(api: Api) -> None:
     api.dispatcher = PipelineDispatcher([], router, Paths({}, list))
     events = await api.watch(f"{MAPS}?watch=1")
     await events.ended.wait()
+
+
+async def test_a_watch_of_nothing_fails_as_upstream(api: Api) -> None:
+    answer = await api.get("/api/v1/watch")
+    assert (answer.status, answer.header("content-type")) == (500, "text/plain; charset=utf-8")
+    assert answer.text == (
+        'Internal Server Error: "/api/v1/watch": failed to create RequestInfo: '
+        "unable to determine kind and namespace from url, /api/v1/watch\n"
+    )
+
+
+async def test_bookmarks_are_empty_objects_of_their_type(api: Api) -> None:
+    events = await api.watch(
+        "/apis/rbac.authorization.k8s.io/v1/roles?watch=1&allowWatchBookmarks=1"
+        "&fieldSelector=metadata.name=none"
+    )
+    (bookmark,) = await events.wait_for(1)
+    assert list(bookmark["object"]) == ["kind", "apiVersion", "metadata", "rules"]
+    assert list(bookmark["object"]["metadata"]) == ["resourceVersion", "annotations"]

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from kapiserver.errors import BadRequest
-from kapiserver.pipeline.request_info import parse
+from kapiserver.pipeline.request_info import NoResource, parse
 
 # method, path, query → verb, prefix, group, version, namespace, resource, subresource, name
 RESOURCES = [
@@ -90,8 +90,12 @@ def test_dot_segments_are_refused(path: str) -> None:
 
 
 def test_watch_prefix_without_a_resource_is_refused() -> None:
-    with pytest.raises(BadRequest, match="unable to determine kind and namespace from url"):
-        parse("GET", "/api/v1/watch")
+    with pytest.raises(NoResource) as caught:
+        parse("GET", "/api/v1/watch/")
+    assert caught.value.code == 500
+    assert caught.value.message.endswith(
+        "unable to determine kind and namespace from url, /api/v1/watch/"
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from kapiserver.api.go_text import quoted
 from kapiserver.resources.schema.nodes import Form, Node
 
 _NUMBERS = (Form.INT32, Form.INT64, Form.FLOAT)
-_STRINGS = (Form.STRING, Form.BYTES, Form.TIME, Form.MICRO_TIME)
+_STRINGS = (Form.STRING, Form.BYTES)
+_SCALARS = (Form.QUANTITY, Form.INT_OR_STRING, Form.TIME, Form.MICRO_TIME)  # of any type
 _OBJECTS = (Form.STRUCT, Form.MAP, Form.OBJECT)
 
 
@@ -53,7 +54,7 @@ class _Check:
         elif form is Form.BOOL:
             if value.__class__ is not bool:
                 yield _finding(path, f"expected boolean, got {_go_plain(value)}")
-        elif form in (Form.QUANTITY, Form.INT_OR_STRING):
+        elif form in _SCALARS:
             if value.__class__ in (dict, list):
                 yield _finding(path, f"expected any scalar, got {_go_plain(value)}")
         elif form is Form.LIST:

@@ -85,7 +85,13 @@ def _shown(element: str) -> str:
 
 
 def _value(value: Any) -> str:
-    return quoted(value) if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, list):
+        return "[" + ",".join(map(_value, value)) + "]"
+    if isinstance(value, dict):
+        return "".join(f"{name}={_value(inner)}" for name, inner in value.items())
+    return orjson.dumps(value).decode()
 
 
 def order(element: str) -> tuple[Any, ...]:

@@ -101,6 +101,8 @@ def test_elements_have_one_spelling() -> None:
 def test_paths_are_shown_as_upstream_shows_them() -> None:
     path = ("f:spec", 'k:{"containerPort":80,"protocol":"TCP"}', 'v:"a\\"b"', "i:3")
     assert shown(path) == '.spec[containerPort=80,protocol="TCP"][="a\\"b"][3]'
+    strange = ('k:{"name":{"a":[1,null],"b":{}}}', "v:false")
+    assert shown(strange) == "[name=a=[1,null]b=][=false]"
 
 
 def test_sets_from_outside_are_brought_to_one_form() -> None:

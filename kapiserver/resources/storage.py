@@ -36,6 +36,7 @@ from kapiserver.resources.validation.csi import (
     check_capacity,
     check_csi_driver,
     check_csi_node,
+    driver_warnings,
 )
 from kapiserver.resources.validation.internals import Field, Shape, internal, struct
 from kapiserver.resources.validation.internals import text as text_field
@@ -132,6 +133,15 @@ def _class_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
     return list(storage_class_warnings(obj))
 
 
+def _driver_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
+    return driver_warnings(obj.get("spec") or {}, _old_spec(context) or {})
+
+
+def _no_generation(obj: Object, context: WriteContext) -> None:
+    """Drivers are counted from their first change on."""
+    obj["metadata"].pop("generation", None)
+
+
 def _capacity_warnings(obj: Object, context: WriteContext) -> Sequence[str]:
     return list(selector_warnings(obj.get("nodeTopology"), "nodeTopology"))
 
@@ -190,8 +200,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         namespaced=False,
         strategy=without_status(
+            create=_no_generation,
             defaults=_driver_defaults,
             validate=_validate_driver,
+            warnings=_driver_warnings,
             complete=True,
             unconditional_update=False,
             generation=True,

@@ -32,18 +32,18 @@ from kapiserver.resources.validation.same import same
 
 _GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 _LIFECYCLES = ("Persistent", "Ephemeral")
-# By the names that kube-apiserver reports; one of them has its own spelling.
-_FLAGS = (
-    ("attachRequired", "attachedRequired"),
-    ("podInfoOnMount", "podInfoOnMount"),
-    ("storageCapacity", "storageCapacity"),
-)
+_FLAGS = ("attachRequired", "podInfoOnMount", "storageCapacity")
+_KEPT = ("attachRequired", "volumeLifecycleModes")
 _MIN_TOKEN_SECONDS = 600
 _MAX_TOKEN_SECONDS = 1 << 32
 _MIN_UPDATE_SECONDS = 10
 _MAX_NODE_ID = 256
 _MAX_METADATA = 256 << 10
 _MAX_MESSAGE = 1024
+_TOKENS_SHOWN = (
+    "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to "
+    "prevent possible logging of tokens in volume attributes"
+)
 _ONE_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 _DRIVER: Shape = {
     "Name": text("name"),
@@ -54,9 +54,7 @@ _DRIVER: Shape = {
 
 
 def check_csi_driver(found: Found, spec: Object, old: Object | None) -> None:
-    for field, shown in _FLAGS:
-        if spec.get(field) is None:
-            found.append(required(f"spec.{shown}"))
+    found += [required(f"spec.{field}") for field in _FLAGS if spec.get(field) is None]
     policy = spec.get("fsGroupPolicy")
     if policy is not None and policy not in _GROUP_POLICIES:
         found.append(unsupported("spec.fsGroupPolicy", policy, _GROUP_POLICIES))
@@ -76,9 +74,19 @@ def check_csi_driver(found: Found, spec: Object, old: Object | None) -> None:
         detail = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"
         found.append(invalid("spec.serviceAccountTokenInSecrets", secret, detail))
     if old is not None:
-        for field, shown in (_FLAGS[0], ("volumeLifecycleModes", "volumeLifecycleModes")):
-            if spec.get(field) != old.get(field):
-                found.append(immutable(f"spec.{shown}", spec.get(field)))
+        found += [
+            immutable(f"spec.{field}", spec.get(field))
+            for field in _KEPT
+            if spec.get(field) != old.get(field)
+        ]
+
+
+def driver_warnings(spec: Object, old: Object) -> list[str]:
+    """Tokens that a driver asks for now, and did not before."""
+    requests = spec.get("tokenRequests")
+    if not requests or spec.get("serviceAccountTokenInSecrets") is not None:
+        return []
+    return [] if same(requests, old.get("tokenRequests")) else [_TOKENS_SHOWN]
 
 
 def _check_token_requests(found: Found, requests: Any, path: str) -> None:

@@ -3,6 +3,7 @@ upstream's. Pure."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kapiserver.errors import Cause
@@ -12,6 +13,7 @@ from kapiserver.resources.field_errors import (
     forbidden,
     invalid,
     required,
+    shown,
     unsupported,
 )
 from kapiserver.resources.names import dns1123_label
@@ -31,6 +33,14 @@ _UNREADABLE = (
     "Internal error: invalid PodCIDRs. failed to check with dual stack with error:"
     'failed to parse cidr value:"{0}" with error: invalid CIDR address: {0}'
 )
+_FEATURE = re.compile(r"[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*")
+_FEATURE_LENGTH = 253
+_BAD_FEATURE = "invalid feature name {}: must {}"
+_FEATURE_FORM = (
+    "start with an UpperCamelCase segment, with subsequent segments separated by '/' "
+    "(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and "
+    "slashes"
+)
 _UNIQUE = "taints must be unique by key and effect pair"
 
 
@@ -39,7 +49,10 @@ def check_node(found: Found, node: Object, before: Object | None) -> None:
     spec = node.get("spec") or {}
     _check_annotations(found, node)
     _check_taints(found, items(spec, "taints"), "metadata.taints")  # upstream's path
-    _check_amounts(found, node.get("status") or {})
+    status = node.get("status") or {}
+    _check_amounts(found, status)
+    if before is None:
+        _check_features(found, items(status, "declaredFeatures"), "status.declaredFeatures")
     ranges = items(spec, "podCIDRs")
     known = items(before, "podCIDRs")
     for position, cidr in enumerate(ranges):
@@ -66,11 +79,12 @@ def check_node_update(found: Found, node: Object, old: Object) -> None:
     status = node.get("status") or {}
     _check_annotations(found, node)
     _check_amounts(found, status)
+    _check_features(found, items(status, "declaredFeatures"), "status.declaredFeatures")
     addresses = [(text(each, "type"), text(each, "address")) for each in items(status, "addresses")]
     for position in sorted(repeated(addresses)):
         kind, address = addresses[position]
-        shown = {"Type": kind, "Address": address}
-        found.append(duplicate(f"status.addresses[{position}]", shown))
+        twice = {"Type": kind, "Address": address}
+        found.append(duplicate(f"status.addresses[{position}]", twice))
     now, was = items(spec, "podCIDRs"), items(before, "podCIDRs")
     if was and now != was:
         found.append(forbidden(_RANGES, _ONCE.format("podCIDR")))
@@ -105,13 +119,13 @@ def _check_taints(found: Found, taints: list[Any], path: str) -> None:
         elif effect not in _EFFECTS:
             found.append(unsupported(f"{here}.effect", effect, _EFFECTS))
         if (key, effect) in seen:
-            shown = {
+            taken = {
                 "Key": key,
                 "Value": value,
                 "Effect": effect,
                 "TimeAdded": taint.get("timeAdded"),
             }
-            twice = duplicate(here, shown)
+            twice = duplicate(here, taken)
             found.append(twice._replace(message=f"{twice.message}: {_UNIQUE}"))
         seen.add((key, effect))
 
@@ -120,6 +134,23 @@ def _check_amounts(found: Found, status: Object) -> None:
     for field in ("capacity", "allocatable"):
         for name, quantity in (status.get(field) or {}).items():
             check_amount(found, name, quantity, f"status.{field}.{name}", partial_pages=True)
+
+
+def _check_features(found: Found, names: list[Any], path: str) -> None:
+    """What the node's kubelet can do: names in order, each once."""
+    for position, name in enumerate(names):
+        here = f"{path}[{position}]"
+        if position and name == names[position - 1]:
+            found.append(duplicate(here, name))
+        elif position and name < names[position - 1]:
+            found.append(invalid(here, name, "list must be sorted alphabetically"))
+        problem = ""
+        if len(name.encode()) > _FEATURE_LENGTH:
+            problem = f"be no more than {_FEATURE_LENGTH} characters"
+        elif not _FEATURE.fullmatch(name):
+            problem = _FEATURE_FORM
+        if problem:
+            found.append(invalid(here, name, _BAD_FEATURE.format(shown(name), problem)))
 
 
 def _check_source(found: Found, source: Object, path: str, *, in_status: bool) -> None:

@@ -83,6 +83,30 @@ def test_a_node(path: str, value: Any, causes: list[tuple[str, str]]) -> None:
     assert refused("nodes", changed(NODE, path, value)) == causes
 
 
+def test_what_a_node_says_it_can_do() -> None:
+    can = changed(NODE, "status.declaredFeatures", ["A", "A", "C/b2", "B", "d", "E" * 254])
+    form = (
+        "must start with an UpperCamelCase segment, with subsequent segments separated by '/' "
+        "(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters "
+        "and slashes"
+    )
+    long = f'"{"E" * 254}"'
+    told = [
+        ("[1]", 'Duplicate value: "A"'),
+        ("[3]", 'Invalid value: "B": list must be sorted alphabetically'),
+        ("[4]", f'Invalid value: "d": invalid feature name "d": {form}'),
+        ("[5]", f"Invalid value: {long}: list must be sorted alphabetically"),
+        (
+            "[5]",
+            f"Invalid value: {long}: invalid feature name {long}: must be no more than 253 "
+            "characters",
+        ),
+    ]
+    causes = [(f"status.declaredFeatures{place}", message) for place, message in told]
+    assert refused("nodes", can) == causes
+    assert update_refused("nodes", stored("nodes", NODE), can, "status") == causes
+
+
 def test_what_of_a_node_is_set_once() -> None:
     spec = {"podCIDR": "10.0.0.0/24", "providerID": "a", "externalID": "x"}
     old = stored("nodes", changed(NODE, "spec", spec))

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from validation_cases import Cases, changed, refused, stored, update_refused, warned
+from validation_cases import (
+    Cases,
+    changed,
+    context,
+    refused,
+    stored,
+    strategy,
+    update_refused,
+    warned,
+)
 
 from kapiserver.resources.definition import Object
 
@@ -15,6 +24,7 @@ ATTRIBUTES: Object = {
     "driverName": "csi.example.com",
     "parameters": {"iops": "1"},
 }
+DRIVERS_OF = "csidrivers.storage.k8s.io"
 DRIVER: Object = {"metadata": {"name": "csi.example.com"}, "spec": {}}
 NODE: Object = {
     "metadata": {"name": "n1"},
@@ -177,8 +187,30 @@ def test_a_driver_attaches_or_does_not() -> None:
     old = stored("csidrivers.storage.k8s.io", DRIVER)
     new = changed(changed(old, "spec.attachRequired", False), "spec.podInfoOnMount", True)
     assert update_refused("csidrivers.storage.k8s.io", old, new) == [
-        ("spec.attachedRequired", "Invalid value: false: field is immutable")
+        ("spec.attachRequired", "Invalid value: false: field is immutable")
     ]
+
+
+def test_a_driver_that_asks_for_tokens_is_told_of_the_better_way() -> None:
+    asks = changed(DRIVER, "spec.tokenRequests", [{"audience": "a"}])
+    told = warned(DRIVERS_OF, asks)
+    assert told == [
+        "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true "
+        "to prevent possible logging of tokens in volume attributes"
+    ]
+    assert warned(DRIVERS_OF, DRIVER) == []
+    assert warned(DRIVERS_OF, changed(asks, "spec.serviceAccountTokenInSecrets", False)) == []
+    warnings = strategy(DRIVERS_OF).warnings
+    assert warnings is not None
+    assert warnings(asks, context(DRIVER)) == told
+    assert warnings(changed(asks, "spec.podInfoOnMount", True), context(asks)) == []
+
+
+def test_a_new_driver_has_no_generation() -> None:
+    assert (
+        "generation"
+        not in stored(DRIVERS_OF, changed(DRIVER, "metadata.generation", 1))["metadata"]
+    )
 
 
 def test_drivers_on_a_node() -> None:

@@ -83,12 +83,10 @@ def _check_type(sent: dict[str, Any]) -> None:
         )
 
 
-async def delete_object(
-    call: Call, name: str, options: DeleteOptions, *, known: StoredObject | None = None
-) -> tuple[StoredObject, bool]:
-    """(last state, whether it is gone). Raises NotFound and Conflict. `known`: a fresh read."""
+async def delete_object(call: Call, name: str, options: DeleteOptions) -> tuple[StoredObject, bool]:
+    """(last state, whether it is gone). Raises NotFound and Conflict."""
     scope = call.scope
-    current = known or await scope.objects.get(call.namespace, name)
+    current = await scope.objects.get(call.namespace, name)
     for _ in range(ATTEMPTS):
         if current is None:
             raise call.not_found(name)

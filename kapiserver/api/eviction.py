@@ -14,7 +14,13 @@ from typing import Any
 
 from kapiserver.admission.chain import CREATE
 from kapiserver.api.binding import success
-from kapiserver.api.budgets import charge, has_room_for_unhealthy, is_ready, still_processing
+from kapiserver.api.budgets import (
+    RETRY_SECONDS,
+    charge,
+    has_room_for_unhealthy,
+    is_ready,
+    still_processing,
+)
 from kapiserver.api.call import Call, internal_call
 from kapiserver.api.decoding import read_placed
 from kapiserver.api.delete import delete_object
@@ -23,7 +29,7 @@ from kapiserver.api.options import DeleteOptions, WriteOptions, delete_options, 
 from kapiserver.api.pod_conditions import set_true
 from kapiserver.api.render import respond_json
 from kapiserver.api.write import AbsentError, Ownership, Update
-from kapiserver.errors import BadRequest, Conflict, NotFound
+from kapiserver.errors import BadRequest, Conflict, NotFound, Timeout
 from kapiserver.request import Response, UserInfo
 from kapiserver.resources.definition import Object
 from kapiserver.resources.validation.labels import selects
@@ -156,6 +162,9 @@ async def _charge(call: Call, budget: Object, *, dry_run: bool) -> None:
         await Update(change, name, WriteOptions(), lambda now: charge(now, call.name)).run()
     except AbsentError:
         raise NotFound.of(*_BUDGETS, name) from None
+    except Conflict as conflict:
+        why = f'Timeout: couldn\'t update PodDisruptionBudget "{name}" due to conflicts'
+        raise Timeout(why, retry_after=RETRY_SECONDS) from conflict
 
 
 def _several() -> dict[str, Any]:

@@ -19,6 +19,15 @@ def test_the_four_namespaces_are_there(cluster: Cluster, context: str) -> None:
     assert "Active" in table
 
 
+def test_every_namespace_has_the_certificates_of_the_server(
+    cluster: Cluster, kubectl: Kubectl
+) -> None:
+    name = "kube-root-ca.crt"
+    kubectl("wait", "--for=create", f"cm/{name}", "--timeout=20s")
+    published = kubectl.json("get", "cm", name)["data"]["ca.crt"]
+    assert published == (cluster.directory / "pki/ca.crt").read_text()
+
+
 def test_get_prints_every_format(kubectl: Kubectl) -> None:
     kubectl("create", "configmap", "settings", "--from-literal=colour=blue")
     kubectl("create", "deployment", "web", "--image=nginx:1.27", "--replicas=2")

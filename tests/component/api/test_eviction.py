@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio
 from api_world import Api, pod
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -239,3 +240,22 @@ async def test_a_namespace_that_is_going_away_takes_no_evictions(api: Api) -> No
     refused = await api.post(f"{pods}/p/eviction", eviction())
     assert refused.status == 403
     assert refused.json["details"]["causes"][0]["reason"] == "NamespaceTerminating"
+
+
+async def test_many_at_once_are_counted_one_by_one(api: Api) -> None:
+    names = [f"p{number}" for number in range(30)]
+    for name in names:
+        await running(api, name)
+    await budget(api, disruptionsAllowed=20, currentHealthy=30, desiredHealthy=10)
+    statuses: list[int] = []
+
+    async def evict(name: str) -> None:
+        statuses.append((await api.post(f"{PODS}/{name}/eviction", eviction(name))).status)
+
+    async with trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(evict, name)
+    assert sorted(statuses) == [201] * 20 + [429] * 10
+    assert len((await api.get(PODS)).json["items"]) == 10
+    status = (await api.get(f"{BUDGETS}/b")).json["status"]
+    assert (status["disruptionsAllowed"], len(status["disruptedPods"])) == (0, 20)

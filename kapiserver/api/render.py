@@ -154,8 +154,8 @@ class ListWriter:
         self._written = 0
 
     def head(self) -> bytes:
-        if self._yaml:
-            return yaml_text.dump(self._head) + b"items:"
+        if self._yaml:  # keys are sorted: the others come behind the items
+            return yaml_text.dump({"apiVersion": self._head["apiVersion"]}) + b"items:"
         return orjson.dumps(self._head, option=orjson.OPT_INDENT_2)[:-2] + b',\n  "items": ['
 
     def item(self, obj: Any) -> bytes:
@@ -168,7 +168,8 @@ class ListWriter:
 
     def end(self) -> bytes:
         if self._yaml:
-            return b"\n" if self._written else b" []\n"
+            rest = {key: value for key, value in self._head.items() if key != "apiVersion"}
+            return (b"\n" if self._written else b" []\n") + yaml_text.dump(rest)
         return b"\n  ]\n}" if self._written else b"]\n}"
 
 

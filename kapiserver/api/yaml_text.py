@@ -1,7 +1,8 @@
 """Decoded JSON as YAML, for clients that accept application/yaml.
 
 In: a decoded object. Out: block-style YAML that readers of YAML 1.1 and 1.2 understand alike: a
-string is left unquoted only if no reader could take it for anything else.
+string is left unquoted only if no reader could take it for anything else. Keys are in the order of
+their names, as upstream's library writes them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def _block(value: Any) -> list[str]:
     """The lines of a value, starting at the left edge."""
     if isinstance(value, dict) and value:
         lines: list[str] = []
-        for key, item in value.items():
+        for key, item in sorted(value.items()):
             nested = _block(item)
             if isinstance(item, dict) and item:
                 lines.append(f"{_text(key)}:")

@@ -218,7 +218,8 @@ async def test_readable_output(api: Api) -> None:
     assert b"\n  " in (await api.get(f"{MAPS}?pretty=true")).body
     assert b"\n  " in (await api.get(f"{MAPS}/a", headers={"user-agent": "curl/8"})).body
     text = (await api.get(MAPS, headers={"accept": "application/yaml"})).text
-    assert text.startswith("kind: ConfigMapList\napiVersion: v1\n")
+    assert text.startswith("apiVersion: v1\nitems:\n- metadata:\n")
+    assert "\nkind: ConfigMapList\nmetadata:\n  resourceVersion: " in text
     assert (await api.get(MAPS, headers={"accept": "text/html"})).status == 406
 
 

@@ -248,3 +248,13 @@ async def test_bookmarks_are_empty_objects_of_their_type(api: Api) -> None:
     (bookmark,) = await events.wait_for(1)
     assert list(bookmark["object"]) == ["kind", "apiVersion", "metadata", "rules"]
     assert list(bookmark["object"]["metadata"]) == ["resourceVersion", "annotations"]
+
+
+async def test_yaml_has_its_keys_in_order(api: Api) -> None:
+    await api.post(MAPS, config_map("a", z="1", b="2"))
+    yaml = {"accept": "application/yaml"}
+    for path in (MAPS, f"{MAPS}/a", f"{MAPS}/none", "/apis/apps"):
+        text = (await api.get(path, headers=yaml)).text
+        top = [line.partition(":")[0] for line in text.splitlines() if line[0] not in " -"]
+        assert top == sorted(top), text
+        assert top[0] == "apiVersion"

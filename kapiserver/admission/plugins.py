@@ -17,6 +17,7 @@ from kapiserver.admission.certificates import (
 )
 from kapiserver.admission.chain import AdmissionChain, Rule
 from kapiserver.admission.claim_resize import PersistentVolumeClaimResize
+from kapiserver.admission.declared_features import NodeDeclaredFeatureValidator
 from kapiserver.admission.default_classes import DefaultIngressClass, DefaultStorageClass
 from kapiserver.admission.default_tolerations import DefaultTolerationSeconds
 from kapiserver.admission.device_claims import DeviceClaims
@@ -59,6 +60,7 @@ PLUGINS: tuple[Entry, ...] = (
     Entry("CertificateSubjectRestriction", CertificateSubjectRestriction),
     Entry("DefaultIngressClass", DefaultIngressClass),
     Entry("PodTopologyLabels", PodTopologyLabels),
+    Entry("NodeDeclaredFeatureValidator", NodeDeclaredFeatureValidator),
     Entry("PodResizeValidator", PodResizeValidator),
 )
 NAMES = tuple(entry.name for entry in PLUGINS)

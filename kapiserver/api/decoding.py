@@ -32,7 +32,7 @@ from kapiserver.api.scope import Scope, storage_resource
 from kapiserver.errors import BadRequest
 from kapiserver.resources.definition import Object
 from kapiserver.resources.schema.compiled import CLEAN
-from kapiserver.resources.schema.reading import in_key_order
+from kapiserver.resources.schema.reading import in_key_order, read_exactly
 
 _TYPE_META = (
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string '
@@ -41,6 +41,11 @@ _TYPE_META = (
 
 # Where upstream's types of a group live, if not under the first part of its name.
 _PACKAGES = {"": "core", "events.k8s.io": "core"}
+# Kinds of the API's machinery: known in every version, or in every version of a group.
+_UNVERSIONED = frozenset(("Status", "APIVersions", "APIGroup", "APIGroupList", "APIResourceList"))
+_OPTIONS = frozenset(
+    f"{verb}Options" for verb in ("List", "Get", "Delete", "Create", "Update", "Patch")
+) | {"WatchEvent"}
 _SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
 
 
@@ -90,6 +95,9 @@ def _checked(
         _check_type(call, obj, body)
         findings = wanted.validator.check(obj, on_unknown="collect")
     if findings.error:
+        if "unmarshal number" in findings.error and not of_yaml:
+            exact = wanted.validator.check(read_exactly(body))
+            raise unusable(wanted, exact.error or findings.error)
         raise unusable(wanted, findings.error)
     if document.repeats and struct:
         return obj, wanted.validator.strict_findings(body)
@@ -119,14 +127,36 @@ def _check_type(call: Call, obj: Object, body: bytes) -> None:
             raise _unrecognized(wanted.kind, no_type(given, field), body)
         obj[field] = given or expected
     kind, api_version = obj["kind"], obj["apiVersion"]
+    try:
+        group, version = group_version_of(api_version, wanted.group, wanted.version)
+    except ValueError as error:
+        raise _unrecognized(wanted.kind, str(error), body) from error
+    api_version = f"{group}/{version}" if group else version
     if kind == wanted.kind and api_version in (wanted.api_version, *wanted.accepted):
         obj["apiVersion"] = wanted.api_version
         return
-    version = api_version.rpartition("/")[2]
-    problem = other_kind(call, kind, api_version)
+    if version:
+        problem = other_kind(call, kind, group, version)
+    else:
+        problem = f"Object 'apiVersion' is missing in '{body.decode(errors='replace')}'"
     raise BadRequest(
         f'{kind} in version "{version}" cannot be handled as a {wanted.kind}: {problem}'
     )
+
+
+def group_version_of(api_version: str, group: str, version: str) -> tuple[str, str]:
+    """What an apiVersion means where another is expected: it may leave out what that says.
+
+    Raises ValueError.
+    """
+    if api_version in ("", "/"):
+        return group, version
+    first, slash, rest = api_version.partition("/")
+    if "/" in rest:
+        raise ValueError(f"unexpected GroupVersion string: {api_version}")
+    if not slash:
+        return "", first
+    return first, rest or (version if first == group else "")
 
 
 def no_type(value: Any, field: str = "") -> str:
@@ -138,10 +168,9 @@ def no_type(value: Any, field: str = "") -> str:
     )
 
 
-def same_resource(call: Call, kind: str, api_version: str) -> Scope | None:
+def same_resource(call: Call, kind: str, group: str, version: str) -> Scope | None:
     """What has the same objects as the call's resource, and calls them so."""
     scopes = call.services.scopes
-    group, _, version = api_version.rpartition("/")
     found = scopes.registry.lookup_kind(group, version, kind)
     wanted = call.scope.definition
     if found is None or storage_resource(found[0]) != storage_resource(wanted):
@@ -149,11 +178,12 @@ def same_resource(call: Call, kind: str, api_version: str) -> Scope | None:
     return scopes.lookup(group, version, found[0].plural)
 
 
-def other_kind(call: Call, kind: str, api_version: str) -> str:
+def other_kind(call: Call, kind: str, group: str, version: str) -> str:
     """Why an object that says that it is another kind cannot be taken."""
     wanted = call.scope.body_type(call.subresource)
-    group, _, version = api_version.rpartition("/")
-    if call.services.scopes.registry.lookup_kind(group, version, kind) is None:
+    api_version = f"{group}/{version}" if group else version
+    go_type = _go_type(call, kind, group, version)
+    if not go_type:
         return f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
     if kind == wanted.kind:
         raise BadRequest(
@@ -161,7 +191,19 @@ def other_kind(call: Call, kind: str, api_version: str) -> str:
             f"version ({wanted.api_version})"
         )
     package = _PACKAGES.get(wanted.group) or wanted.group.partition(".")[0]
-    return f"converting ({version}.{kind}) to ({package}.{wanted.kind}): unknown conversion"
+    return f"converting ({go_type}) to ({package}.{wanted.kind}): unknown conversion"
+
+
+def _go_type(call: Call, kind: str, group: str, version: str) -> str:
+    """The type that Go reads a kind into; empty, if there is none."""
+    registry = call.services.scopes.registry
+    item = kind.removesuffix("List")
+    if registry.lookup_kind(group, version, kind) or registry.lookup_kind(group, version, item):
+        return f"{version}.{kind}"
+    everywhere = kind in _UNVERSIONED
+    of_group = kind in _OPTIONS and version in registry.group_versions(group)
+    of_core = (kind, group, version) == ("List", "", "v1")
+    return f"v1.{kind}" if everywhere or of_group or of_core else ""
 
 
 def unusable(wanted: BodyType, problem: str) -> BadRequest:

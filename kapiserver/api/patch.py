@@ -15,7 +15,13 @@ from kapiserver.api.answers import object_answer
 from kapiserver.api.apply.verb import apply, is_apply
 from kapiserver.api.body import BODY_LIMIT, BodyError, parse_body
 from kapiserver.api.call import Call
-from kapiserver.api.decoding import no_type, other_kind, same_resource, unknown_fields
+from kapiserver.api.decoding import (
+    group_version_of,
+    no_type,
+    other_kind,
+    same_resource,
+    unknown_fields,
+)
 from kapiserver.api.go_text import kind_name, plain
 from kapiserver.api.large_bodies import apart
 from kapiserver.api.negotiation import (
@@ -151,6 +157,7 @@ async def _read_body(call: Call, options: WriteOptions) -> _Body:
         )
     elif value is None and content_type == MERGE_PATCH:
         raise BadRequest(_NO_MERGE_PATCH)
+    text = parsed.written
     if value is None:  # which changes nothing
         text = b"[]" if content_type == JSON_PATCH else b"{}"
     return _Body(content_type, text, duplicates)
@@ -270,9 +277,13 @@ def _typed(call: Call, patched: Object) -> Scope:
             raise _unusable(patched, no_type(given, field))
     if (kind, api_version) == (scope.kind, scope.api_version):
         return scope
-    other = same_resource(call, kind, api_version)
+    try:
+        names = group_version_of(api_version, scope.group, scope.version.name)
+    except ValueError as error:
+        raise _unusable(patched, str(error)) from error
+    other = same_resource(call, kind, *names)
     if other is None:
-        raise _unusable(patched, other_kind(call, kind, api_version))
+        raise _unusable(patched, other_kind(call, kind, *names))
     return other
 
 

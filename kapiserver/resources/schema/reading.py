@@ -6,12 +6,15 @@ occur twice in the same object, which plain decoding cannot tell afterwards.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections import Counter
 from typing import Any
 
 import orjson
+
+from kapiserver.resources.schema.json_syntax import problem_of
 
 # What is read must be written again, and orjson writes 254 levels.
 TOO_DEEP = "exceeded max depth"
@@ -28,24 +31,74 @@ class Unreadable(ValueError):
 
 # --- JSON ------------------------------------------------------------------------------------
 
-# What orjson says (left) and where that is to Go (right); the first hit counts.
-_JSON_CONTEXTS = (
-    ("expected ':'", "after object key"),
-    ("expected ',' or '}'", "after object key:value pair"),
-    ("expected ',' or ']'", "after array element"),
-    ("string key", "looking for beginning of object key string"),
-    ("after document", "after top-level value"),
-    ("control character", "in string literal"),
-    ("escaped sequence", "in string escape code"),
-    ("leading zero", "after object key:value pair"),
-)
-
 
 def read_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Unreadable(_json_problem(body, error)) from None
+        if "depth" in error.msg:
+            raise Unreadable(TOO_DEEP) from None
+        problem = problem_of(body)
+        if problem:
+            raise Unreadable(problem) from None
+    return _read_loosely(body)
+
+
+# A character that is written as one or two escapes, or any other escape.
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\."
+)
+_ONE_ESCAPE = len(r"\ud800")
+
+
+def _read_loosely(body: bytes) -> Any:
+    """JSON that is none to a strict reader. Go takes each byte, and each half of a pair of escapes,
+    that is no character for U+FFFD."""
+    text = body.decode("utf-8", _BY_BYTE)
+    text = _ESCAPE.sub(lambda found: _escape(found[0]), text)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:  # only a number that no float holds
+        raise Unreadable(f"json: cannot unmarshal number: {error.msg}") from None
+
+
+def _escape(text: str) -> str:
+    lone = len(text) == _ONE_ESCAPE and text[2] in "dD"
+    return r"\ufffd" if lone else text
+
+
+def _replace_by_byte(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError), "only used to decode"
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+_BY_BYTE = "kapiserver.replace-by-byte"
+codecs.register_error(_BY_BYTE, _replace_by_byte)
+
+
+class Written(float):
+    """A number that remembers how it was written."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def read_exactly(body: bytes) -> Any:
+    """As `read_json`, with numbers that are no integers as they were written. For messages: slow,
+    and whatever it cannot read comes as `read_json` has it."""
+    try:
+        return json.loads(body, parse_float=Written, parse_int=_integer)
+    except (ValueError, RecursionError):
+        return read_json(body)
+
+
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) < _LONGEST_INT64 else Written(text)
+
+
+_LONGEST_INT64 = len(str(1 << 63))
 
 
 def encoded_again(value: Any) -> bytes:
@@ -82,38 +135,6 @@ def _check_amount(value: Any) -> None:
 def in_key_order(written: bytes) -> bytes:
     """JSON with the keys of all objects in order, as Go writes what it has in maps."""
     return orjson.dumps(orjson.loads(written), option=orjson.OPT_SORT_KEYS)
-
-
-def _json_problem(body: bytes, error: orjson.JSONDecodeError) -> str:
-    # The position counts characters of the text, which differs from bytes beyond ASCII.
-    text = body.decode("utf-8", "replace")
-    said = error.msg
-    if "depth" in said:
-        return TOO_DEEP
-    if "UTF-8" in said:
-        return "invalid UTF-8 in string literal"
-    if "surrogate" in said:
-        return "invalid surrogate pair in string escape code"
-    at = error.pos
-    if "trailing comma" in said:
-        closing = re.compile(r"\s*([\]}])").match(text, at + 1)
-        if closing is not None:
-            place = "value" if closing[1] == "]" else "object key string"
-            return f"invalid character '{closing[1]}' looking for beginning of {place}"
-    if at >= len(text) or "end of data" in said:
-        return "unexpected end of JSON input"
-    where = next(
-        (go for orj, go in _JSON_CONTEXTS if orj in said), "looking for beginning of value"
-    )
-    return f"invalid character {_go_char(text[at])} {where}"
-
-
-def _go_char(char: str) -> str:
-    if char == "'":
-        return r"'\''"
-    if char == '"':
-        return "'\"'"
-    return f"'{json.dumps(char)[1:-1]}'"
 
 
 # --- duplicate keys --------------------------------------------------------------------------

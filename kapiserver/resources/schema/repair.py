@@ -19,6 +19,7 @@ from kapiserver.resources.schema.formats import (
     stored_quantity,
 )
 from kapiserver.resources.schema.nodes import JSON_SCHEMA_PROPS, Form, Node
+from kapiserver.resources.schema.reading import Written
 
 if TYPE_CHECKING:
     from kapiserver.resources.schema.schemaset import SchemaSet
@@ -41,7 +42,9 @@ def go_kind(value: Any) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number as its sender most likely wrote it."""
+    """A number as its sender wrote it, or most likely did."""
+    if isinstance(value, Written):
+        return value.text
     text = repr(value)
     return text.replace("e+", "e")
 

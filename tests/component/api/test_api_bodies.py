@@ -84,6 +84,55 @@ async def test_a_wrong_value_is_refused_though_another_follows(api: Api) -> None
     assert "cannot unmarshal number into Go struct field ConfigMap.data" in refused.json["message"]
 
 
+@pytest.mark.parametrize("written", ["1e3", "1.0", "1E2", "99999999999999999999"])
+async def test_numbers_are_told_of_as_they_were_written(api: Api, written: str) -> None:
+    body = orjson.dumps({"metadata": {"name": "p"}, "spec": {"priority": "@"}})
+    sent = body.replace(b'"@"', written.encode())
+    refused = await post(api, PODS, sent)
+    assert refused.status == 400
+    assert f"cannot unmarshal number {written} into Go struct field" in refused.json["message"]
+
+
+async def test_bytes_that_are_no_characters_are_replaced(api: Api) -> None:
+    sent = b'{"metadata":{"name":"a"},"data":{"k":"x\xffy"}}'
+    assert (await post(api, MAPS, sent)).json["data"] == {"k": "x\ufffdy"}
+    patched = await api.patch(f"{MAPS}/a", b'{"data":{"k":"\xff","k":"\\ud800"}}')
+    assert patched.json["data"] == {"k": "\ufffd"}
+
+
+# --- what a body says that it is ---------------------------------------------------------------
+
+TYPES: list[tuple[str, str, str, int, str]] = [
+    (MAPS, "/v1", "ConfigMap", 201, ""),
+    (MAPS, "/", "ConfigMap", 201, ""),
+    (DEPLOYMENTS, "apps/", "Deployment", 201, ""),
+    (MAPS, "a/b/c", "ConfigMap", 400, "unrecognized (must be of type ConfigMap): unexpected "
+     "GroupVersion string: a/b/c ("),
+    (MAPS, "v1/", "ConfigMap", 400, "cannot be handled as a ConfigMap: Object 'apiVersion' is "
+     "missing in '{"),
+    (MAPS, "v1", "DeleteOptions", 400, "converting (v1.DeleteOptions) to (core.ConfigMap): unk"),
+    (MAPS, "v1", "Status", 400, "converting (v1.Status) to (core.ConfigMap): unknown conversion"),
+    (MAPS, "v1", "ConfigMapList", 400, "converting (v1.ConfigMapList) to (core.ConfigMap): unk"),
+    (MAPS, "v1", "List", 400, "converting (v1.List) to (core.ConfigMap): unknown conversion"),
+    (MAPS, "v1", "configmap", 400, 'no kind "configmap" is registered for version "v1"'),
+    (DEPLOYMENTS, "/v1", "Deployment", 400, 'no kind "Deployment" is registered for version "v1"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "api_version", "kind", "code", "message"), TYPES)
+async def test_what_a_body_says_that_it_is(
+    api: Api, url: str, api_version: str, kind: str, code: int, message: str
+) -> None:
+    body = {**deployment("a"), "apiVersion": api_version, "kind": kind}
+    if url == MAPS:
+        body = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}}
+    answer = await api.post(url, body)
+    assert answer.status == code, answer.text
+    assert message in answer.json.get("message", "")
+    if code == 201:
+        assert answer.json["apiVersion"] in ("v1", "apps/v1")
+
+
 # --- the order of findings ---------------------------------------------------------------------
 
 UNKNOWN = {"zeta": 1, "selector": {"matchLabels": {"app": "a"}, "more": 1}, "alpha": 1}

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kapiserver.resources.schema import SchemaSet
+from kapiserver.resources.schema.json_syntax import problem_of
 from kapiserver.resources.schema.reading import (
     MAX_OBJECTS,
     MAX_VALUES,
@@ -34,7 +35,22 @@ DATES = ["2020-01-01", "12:30:45", "1.2.3", "10.0.0.0/8"]
         ("", "unexpected end of JSON input"),
         ('{"a":', "unexpected end of JSON input"),
         ('{"a":1,}', "invalid character '}' looking for beginning of object key string"),
-        ("nonsense", "invalid character 'n' looking for beginning of value"),
+        ("nonsense", "invalid character 'o' in literal null (expecting 'u')"),
+        ("xyz", "invalid character 'x' looking for beginning of value"),
+        ("\ufeff{}", "invalid character 'ï' looking for beginning of value"),
+        ('{"a":tru}', "invalid character '}' in literal true (expecting 'e')"),
+        ('{"a":1.}', "invalid character '}' after decimal point in numeric literal"),
+        ('{"a":-}', "invalid character '}' in numeric literal"),
+        ('{"a":1e+}', "invalid character '}' in exponent of numeric literal"),
+        ('{"a":01}', "invalid character '1' after object key:value pair"),
+        ('{"a":"\\x"}', "invalid character 'x' in string escape code"),
+        ('{"a":"\\u12"}', "invalid character '\"' in \\u hexadecimal character escape"),
+        ('{"a":"\x01"}', "invalid character '\\x01' in string literal"),
+        ("{'a':1}", r"invalid character '\'' looking for beginning of object key string"),
+        ("[1,]", "invalid character ']' looking for beginning of value"),
+        ("{]", "invalid character ']' looking for beginning of object key string"),
+        ("[]]", "invalid character ']' after top-level value"),
+        ("[1", "unexpected end of JSON input"),
         ('{"a" 1}', "invalid character '1' after object key"),
         ('{"a":1 "b":2}', "invalid character '\"' after object key:value pair"),
         ("[1 2]", "invalid character '2' after array element"),
@@ -45,6 +61,28 @@ def test_what_is_wrong_with_json_is_said_in_gos_words(body: str, problem: str) -
     with pytest.raises(Unreadable) as caught:
         read_json(body.encode())
     assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a":"x\xff\xe2\x82y"}', "x\ufffd\ufffd\ufffdy"),
+        (b'{"a":"\\ud800\\u0041"}', "\ufffdA"),
+        (b'{"a":"\\udc00\\ud83d\\ude00\\\\ud800"}', "\ufffd\U0001f600\\ud800"),
+    ],
+)
+def test_what_is_no_character_is_replaced(body: bytes, value: str) -> None:
+    assert read_json(body) == {"a": value}
+
+
+@given(st.text('{}[]",:\\ntrueflas0123456789.eE+- ux\x01', max_size=12))
+def test_gos_scanner_takes_what_is_json_and_nothing_else(text: str) -> None:
+    try:
+        json.loads(text, parse_constant=lambda name: [][0])
+    except (ValueError, IndexError):
+        assert problem_of(text.encode())
+    else:
+        assert problem_of(text.encode()) == ""
 
 
 def test_what_could_not_be_written_again_is_too_deep() -> None:

@@ -23,6 +23,7 @@ from kapiserver.resources.printing import (
 from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import split_status, with_status
 from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.ip_syntax import cidr_warnings
 from kapiserver.resources.validation.node_rules import check_node, check_node_update
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
@@ -132,6 +133,8 @@ def _warnings(obj: Object, context: WriteContext) -> Sequence[str]:
         found.append("spec.configSource: the feature is removed")
     if dig(obj, "spec", "externalID"):
         found.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+    for position, cidr in enumerate(items(obj, "spec", "podCIDRs")):
+        found += cidr_warnings(f"spec.podCIDRs[{position}]", cidr)
     return found
 
 

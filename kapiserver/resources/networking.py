@@ -148,7 +148,7 @@ def _warn_of_ingress(obj: Object, context: WriteContext) -> Sequence[str]:
             warning
             for position, point in enumerate(items(obj, "status", "loadBalancer", "ingress"))
             for warning in ip_warnings(
-                f"status.loadBalancer.ingress[{position}].ip", text(point, "ip")
+                f"status.loadBalancer.ingress[{position}]", text(point, "ip")
             )
         ]
     named = _class_annotation(obj) is not None

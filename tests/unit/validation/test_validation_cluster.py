@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from validation_cases import Cases, changed, refused, stored, update_refused, warned
+from validation_cases import (
+    Cases,
+    changed,
+    context,
+    refused,
+    stored,
+    strategy,
+    update_refused,
+    warned,
+)
 
 from kapiserver.errors import BadRequest, Cause, Invalid
 from kapiserver.resources.definition import Object
@@ -105,6 +114,16 @@ def test_what_a_node_says_it_can_do() -> None:
     causes = [(f"status.declaredFeatures{place}", message) for place, message in told]
     assert refused("nodes", can) == causes
     assert update_refused("nodes", stored("nodes", NODE), can, "status") == causes
+
+
+def test_ranges_that_are_no_longer_written_so_are_warned_of() -> None:
+    old = changed(NODE, "spec.podCIDRs", ["10.0.0.8/24"])
+    warnings = strategy("nodes").warnings
+    assert warnings is not None
+    assert warnings(old, context(old)) == [
+        'spec.podCIDRs[0]: CIDR value "10.0.0.8/24" is ambiguous in this context (should be '
+        '"10.0.0.0/24" or "10.0.0.8/32"?)'
+    ]
 
 
 def test_what_of_a_node_is_set_once() -> None:

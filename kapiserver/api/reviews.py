@@ -13,6 +13,7 @@ from kapiserver.api.decoding import read_placed
 from kapiserver.api.metadata import metadata_of, timestamp
 from kapiserver.api.options import write_options
 from kapiserver.api.render import respond_json
+from kapiserver.api.review_selectors import evaluation_error
 from kapiserver.api.router import Verb
 from kapiserver.authz.authorizer import Attributes, Authorizer, Decision
 from kapiserver.errors import BadRequest, Cause, Invalid
@@ -107,7 +108,7 @@ def _refuse(call: Call, causes: list[Cause]) -> None:
 
 
 def _subject(spec: dict[str, Any]) -> UserInfo:
-    extra = {key.lower(): tuple(values or ()) for key, values in (spec.get("extra") or {}).items()}
+    extra = {key: tuple(values or ()) for key, values in (spec.get("extra") or {}).items()}
     return UserInfo(
         spec.get("user", ""), spec.get("uid", ""), tuple(spec.get("groups") or ()), extra
     )
@@ -115,18 +116,19 @@ def _subject(spec: dict[str, Any]) -> UserInfo:
 
 def _answer(call: Call, authorizer: Authorizer, review: Object, user: UserInfo) -> Response:
     spec = review.get("spec", {})
-    path = spec.get("nonResourceAttributes")
+    path, trouble = spec.get("nonResourceAttributes"), ""
     if path is not None:
         asked = Attributes(user, path.get("verb", ""), False, path=path.get("path", ""))
     else:
         resource = spec["resourceAttributes"]
+        trouble = evaluation_error(resource)
         asked = Attributes(
             user,
             resource.get("verb", ""),
             True,
             "",
             resource.get("group", ""),
-            resource.get("version", ""),
+            resource.get("version") or "*",
             resource.get("namespace", ""),
             resource.get("resource", ""),
             resource.get("subresource", ""),
@@ -138,6 +140,8 @@ def _answer(call: Call, authorizer: Authorizer, review: Object, user: UserInfo) 
         status["denied"] = True
     if reason:
         status["reason"] = reason
+    if trouble:
+        status["evaluationError"] = trouble
     return respond_review(call, review, status)
 
 

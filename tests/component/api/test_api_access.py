@@ -157,3 +157,14 @@ async def test_who_am_i(api: Api) -> None:
         "uid": "2",
         "groups": ["developers", "system:authenticated"],
     }
+
+
+async def test_a_selector_that_cannot_be_used_is_told_of(api: Api) -> None:
+    asked = {"verb": "list", "resource": "pods", "fieldSelector": {"rawSelector": "a"}}
+    answer = await api.post(
+        f"{REVIEWS}/selfsubjectaccessreviews", {"spec": {"resourceAttributes": asked}}
+    )
+    assert answer.json["status"] == {
+        "allowed": True,
+        "evaluationError": "spec.resourceAttributes.fieldSelector ignored due to parse error",
+    }

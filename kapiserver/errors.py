@@ -252,3 +252,4 @@ class Timeout(ApiError):
     """504: also the answer for a write whose outcome is unknown; the message says so."""
 
     code, reason = 504, "Timeout"
+    empty_details = True

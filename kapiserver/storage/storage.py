@@ -129,7 +129,7 @@ class Storage:
             await self.backend.wait_revision(revision, self._freshness_seconds)
         except TimeoutError as error:
             raise Timeout(
-                f"Too large resource version: {revision}, current: {self.revision}",
+                f"Timeout: Too large resource version: {revision}, current: {self.revision}",
                 causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],
                 retry_after=1,
             ) from error

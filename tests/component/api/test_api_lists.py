@@ -376,7 +376,7 @@ async def test_the_future_is_a_timeout_that_says_so(api: Api) -> None:
     answer = await api.get(f"{MAPS}?resourceVersion=999999")
     assert answer.status == 504
     body: dict[str, Any] = answer.json
-    assert body["message"].startswith("Too large resource version: 999999, current: ")
+    assert body["message"].startswith("Timeout: Too large resource version: 999999, current: ")
     assert body["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
 
 

@@ -298,7 +298,7 @@ async def test_the_future(api: Api) -> None:
         assert (answer.status, answer.json["reason"]) == (504, "Timeout")
         current = api.services.scopes.storage.revision
         assert answer.json["message"] == (
-            f"Too large resource version: {FUTURE}, current: {current}"
+            f"Timeout: Too large resource version: {FUTURE}, current: {current}"
         )
         cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
         assert answer.json["details"] == {"causes": [cause], "retryAfterSeconds": 1}

@@ -37,7 +37,7 @@ from kapiserver.api.options import IGNORE, STRICT, WriteOptions, write_options
 from kapiserver.api.patches import json_patch, merge_patch, strategic
 from kapiserver.api.patches.json_patch import JsonPatchError
 from kapiserver.api.patches.patch_values import LISTS_OF_LISTS, StrategicPatchError
-from kapiserver.api.patches.restoring import fault
+from kapiserver.api.patches.restoring import fault, whole_numbers
 from kapiserver.api.render import output_of
 from kapiserver.api.scope import Scope
 from kapiserver.api.write import AbsentError, Build, Update
@@ -244,11 +244,18 @@ def _checked(call: Call, patched: Any, validation: str, body: _Body) -> Object:
         patched = orjson.loads(in_key_order(written))
         patched["kind"], patched["apiVersion"] = source.kind, source.api_version
         findings = source.validator.check(patched, on_unknown="collect")
+    if findings.error and strategic_patch:
+        schemas, patched = scope.field_types.schemas, orjson.loads(written)
+        place = schemas.node(scope.version.schema)
+        problem = fault(schemas, place, patched)
+        if not problem:
+            whole_numbers(schemas, place, patched)
+            patched["kind"], patched["apiVersion"] = scope.kind, scope.api_version
+            findings = scope.validator.check(patched, on_unknown="collect")
+            problem = findings.error
+        if problem:
+            raise _unusable(orjson.loads(body.text), problem, go=True)
     if findings.error:
-        if strategic_patch:
-            schemas = scope.field_types.schemas
-            problem = fault(schemas, schemas.node(scope.version.schema), patched)
-            raise _unusable(orjson.loads(body.text), problem or findings.error, go=True)
         raise _unusable(orjson.loads(in_key_order(written)), findings.error)
     strict = [*body.duplicates, *unknown_fields(findings.unknown)]
     if strict and validation == STRICT:

@@ -3,7 +3,9 @@
 Upstream does not encode such a document and decode it again, as it does for other patches: it fills
 structs from maps, and what that says of a wrong value is not what a JSON decoder says.
 
-In: schemas, a node, a document. Out: the first fault, or "" where only a decoder finds one.
+In: schemas, a node, a document. Out: the first fault, or "" where only a decoder finds one. Numbers
+are converted there: a whole float fits an integer, and what is too large for 32 bits loses the bits
+above them.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ _GO_KINDS = {
     Form.INT64: "int64",
     Form.FLOAT: "float64",
 }
+_BITS = {Form.INT32: 32, Form.INT64: 64}
 _NUMBERS = ("int32", "int64", "float64")
 
 
@@ -44,6 +47,27 @@ def fault(schemas: SchemaSet, place: Node, value: Any) -> str:
             return f"cannot restore struct from: {_kind(value)}"
         return _first(schemas, [(field, value.get(name)) for name, field in node.fields.items()])
     return ""
+
+
+def whole_numbers(schemas: SchemaSet, place: Node, value: Any) -> Any:
+    """The value with its numbers as integers where the schema wants those."""
+    if value is None:
+        return None
+    node = schemas.resolve(place)
+    bits = _BITS.get(node.form)
+    if bits is not None:
+        half = 1 << (bits - 1)
+        return (int(value) + half) % (2 * half) - half
+    if node.form is Form.LIST and node.item is not None:
+        value[:] = [whole_numbers(schemas, node.item, item) for item in value]
+    elif node.form is Form.MAP and node.item is not None:
+        for name, inner in value.items():
+            value[name] = whole_numbers(schemas, node.item, inner)
+    elif node.form is Form.STRUCT:
+        for name, field in node.fields.items():
+            if name in value:
+                value[name] = whole_numbers(schemas, field, value[name])
+    return value
 
 
 def _first(schemas: SchemaSet, places: list[tuple[Node | None, Any]]) -> str:

@@ -173,6 +173,18 @@ async def test_what_a_patch_makes_is_looked_at_in_the_order_of_its_keys(api: Api
     assert refused.json["message"].endswith("DeploymentSpec.spec.paused of type bool")
 
 
+async def test_a_strategic_patch_may_have_whole_floats(api: Api) -> None:
+    await api.post(DEPLOYMENTS, deployment("a"))
+    change = {"spec": {"replicas": 3.0, "more": 1}}
+    patched = await api.patch(f"{DEPLOYMENTS}/a", change, "strategic")
+    assert patched.status == 200, patched.text
+    assert b'"replicas":3,' in patched.body
+    assert texts(patched) == ['unknown field "spec.more"']
+    assert (await api.patch(f"{DEPLOYMENTS}/a", change, "merge")).status == 422
+    half = await api.patch(f"{DEPLOYMENTS}/a", {"spec": {"replicas": 3.5}}, "strategic")
+    assert half.json["message"].endswith("cannot convert float64 to int32")
+
+
 # --- patches to another version ----------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from kapiserver.resources.validation.node_labels import DEPRECATED_NODE_LABELS
 _MAX_PARAMETERS = 512
 _MAX_PARAMETERS_SIZE = 256 << 10
 _RECLAIM_POLICIES = ("Delete", "Retain")
-_MAX_TOLD = 100  # of the terms that one is like: a class may have very many
+_FEW = 50  # topologies that are told one by one which others each is like
 _BINDING_MODES = ("Immediate", "WaitForFirstConsumer")
 
 
@@ -76,6 +76,7 @@ def _check_topologies(found: Found, topologies: Any, path: str) -> None:
     # a term without expressions is like each of those that have not been looked at yet
     seen: Counter[frozenset[tuple[str, frozenset[str]]]] = Counter()
     seen[frozenset()] = len(topologies)
+    most = len(topologies) * 2 if len(topologies) <= _FEW else 1
     for position, term in enumerate(topologies):
         here = f"{path}[{position}].matchLabelExpressions"
         expressions: dict[str, frozenset[str]] = {}
@@ -86,7 +87,7 @@ def _check_topologies(found: Found, topologies: Any, path: str) -> None:
                 found.append(duplicate(f"{here}[{index}].key", key))
             expressions[key] = frozenset(each.get("values") or ())
         terms = frozenset(expressions.items())
-        found += [duplicate(here, "")] * min(seen[terms], _MAX_TOLD)
+        found += [duplicate(here, "")] * min(seen[terms], most)
         seen[terms] += 1
 
 

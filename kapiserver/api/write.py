@@ -200,7 +200,9 @@ class Update:
         if call.companion is not None and not call.subresource:
             together = await call.companion.update(new, write)
         if strategy.bumps_generation:
-            new["metadata"]["generation"] = next_generation(old, new, strategy.generation_metadata)
+            generation = next_generation(old, new, strategy.generation_metadata)
+            if generation:  # some kinds begin without one
+                new["metadata"]["generation"] = generation
         keep_times(new, old)
         check_changed(call, new, old, write)
         await call.services.admission.validate(attributes)

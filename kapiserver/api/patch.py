@@ -53,6 +53,7 @@ from kapiserver.request import Response
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.schema.compiled import CLEAN
+from kapiserver.resources.schema.complete import FINISH
 from kapiserver.resources.schema.reading import Unreadable, encoded_again, in_key_order
 from kapiserver.resources.schema.strictness import MAX_FINDINGS
 
@@ -167,7 +168,7 @@ def _application(call: Call, content_type: str) -> Callable[[Object, Any], Any]:
     if content_type == MERGE_PATCH:
         return merge_patch.apply
     if content_type == JSON_PATCH:
-        return _apply_json_patch
+        return partial(_patch_as_written, call.scope)
     schema = call.scope.patch_meta
 
     def apply_strategic(current: Object, body: Any) -> Any:
@@ -185,6 +186,12 @@ def _refusal(error: StrategicPatchError) -> ApiError:
     if text.startswith("invalid patch format of "):
         return BadRequest(text)
     return UnprocessablePatch() if text == LISTS_OF_LISTS else UnclassifiedError(text)
+
+
+def _patch_as_written(scope: Scope, current: Object, operations: Any) -> Any:
+    """A JSON patch may name what readers see as null."""
+    scope.validator.complete(current, FINISH)
+    return _apply_json_patch(current, operations)
 
 
 def _apply_json_patch(current: Object, operations: Any) -> Any:

@@ -41,6 +41,19 @@ async def test_json_patch_applies_in_order_or_not_at_all(api: Api) -> None:
     assert (await api.get(f"{MAPS}/a")).json["data"] == {"y": "2"}
 
 
+async def test_a_json_patch_may_name_what_is_shown_as_null(api: Api) -> None:
+    roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"
+    assert (await api.post(roles, {"metadata": {"name": "r"}})).json["rules"] is None
+    shown = [
+        {"op": "test", "path": "/rules", "value": None},
+        {"op": "remove", "path": "/rules"},
+    ]
+    patched = await api.patch(f"{roles}/r", shown, "json")
+    assert (patched.status, patched.json["rules"]) == (200, None)
+    rule = {"op": "add", "path": "/rules/-", "value": {"verbs": ["get"]}}
+    assert (await api.patch(f"{roles}/r", [rule], "json")).status == 422
+
+
 async def test_json_patches_are_limited(api: Api) -> None:
     await api.post(MAPS, config_map("a", x="1"))
     many = [{"op": "test", "path": "/data/x", "value": "1"}] * 10_001

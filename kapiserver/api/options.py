@@ -14,7 +14,7 @@ from kapiserver.api.apply.managers import check_name
 from kapiserver.api.field_selector import FieldSelector, FieldSelectorError, parse_fields
 from kapiserver.api.go_text import kind_name, quoted
 from kapiserver.api.label_selector import LabelSelector, SelectorError, parse_labels
-from kapiserver.errors import BadRequest, Cause, Invalid
+from kapiserver.errors import BadRequest, Cause, Invalid, UnclassifiedError
 from kapiserver.pipeline.query import Query, first, flag
 from kapiserver.resources.definition import ResourceDefinition
 from kapiserver.resources.field_errors import forbidden, invalid, not_supported, unsupported
@@ -47,14 +47,32 @@ def _integer(query: Query, name: str) -> int | None:
     return int(text)
 
 
-def resource_version(text: str, prefix: str = "") -> str:
-    """A resourceVersion of a read: empty, or digits without leading zeros ("0" itself is fine)."""
-    if text and not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise BadRequest(
-            f"{prefix}resourceVersion: Invalid value: {quoted(text)}: strconv.ParseUint: "
-            f"parsing {quoted(text)}: invalid syntax"
-        )
+def resource_version(text: str) -> str:
+    """A resourceVersion of a get or a watch: empty, or digits. What is none is a 500 upstream."""
+    if problem := _revision_problem(text):
+        raise UnclassifiedError(problem)
     return str(int(text)) if text else ""
+
+
+def _listed_version(text: str) -> str:
+    if problem := _revision_problem(text):
+        raise BadRequest(f"invalid resource version: {problem}")
+    return str(int(text)) if text else ""
+
+
+def _revision_problem(text: str) -> str:
+    if not text:
+        return ""
+    if not (text.isascii() and text.isdigit()):
+        why = "invalid syntax"
+    elif len(text) > _LONGEST or int(text) >= 1 << 64:
+        why = "value out of range"
+    else:
+        return ""
+    return (
+        f"resourceVersion: Invalid value: {quoted(text)}: strconv.ParseUint: "
+        f"parsing {quoted(text)}: {why}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +210,7 @@ def list_options(query: Query, definition: ResourceDefinition, *, watch: bool) -
         seconds = _integer(query, "timeoutSeconds")
         options.timeout = float(max(seconds, 0)) if seconds else None
     elif not options.continue_token:  # with one, there may be no revision, valid or not
-        prefix = "invalid resource version: "
-        options.resource_version = resource_version(options.resource_version, prefix)
+        options.resource_version = _listed_version(options.resource_version)
     return options
 
 

@@ -258,3 +258,19 @@ async def test_yaml_has_its_keys_in_order(api: Api) -> None:
         top = [line.partition(":")[0] for line in text.splitlines() if line[0] not in " -"]
         assert top == sorted(top), text
         assert top[0] == "apiVersion"
+
+
+@pytest.mark.parametrize(
+    ("version", "why"), [("x", "invalid syntax"), ("18446744073709551616", "value out of range")]
+)
+async def test_a_revision_of_a_read_that_is_none(api: Api, version: str, why: str) -> None:
+    text = f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing "{version}": {why}'
+    for path, code, message in (
+        (f"{MAPS}/a", 500, text),
+        (f"{MAPS}?watch=1", 500, text),
+        (MAPS, 400, f"invalid resource version: {text}"),
+    ):
+        sign = "&" if "?" in path else "?"
+        answer = (await api.get(f"{path}{sign}resourceVersion={version}")).json
+        assert (answer["code"], answer["message"]) == (code, message)
+        assert answer.get("reason") == ("BadRequest" if code == 400 else None)

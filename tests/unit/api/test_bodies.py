@@ -84,5 +84,5 @@ def test_yaml_reads_back_the_same(value: dict[str, object]) -> None:
 def test_yaml_looks_as_people_expect() -> None:
     value = {"kind": "Pod", "spec": {"list": [{"a": 1, "b": ["x"]}], "on": "yes"}, "empty": {}}
     assert yaml_text.dump(value).decode() == (
-        'kind: Pod\nspec:\n  list:\n  - a: 1\n    b:\n    - x\n  "on": "yes"\nempty: {}\n'
+        'empty: {}\nkind: Pod\nspec:\n  list:\n  - a: 1\n    b:\n    - x\n  "on": "yes"\n'
     )

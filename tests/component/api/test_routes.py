@@ -264,7 +264,8 @@ async def test_yaml_has_its_keys_in_order(api: Api) -> None:
     ("version", "why"), [("x", "invalid syntax"), ("18446744073709551616", "value out of range")]
 )
 async def test_a_revision_of_a_read_that_is_none(api: Api, version: str, why: str) -> None:
-    text = f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing "{version}": {why}'
+    number = f'"{version}"'
+    text = f"resourceVersion: Invalid value: {number}: strconv.ParseUint: parsing {number}: {why}"
     for path, code, message in (
         (f"{MAPS}/a", 500, text),
         (f"{MAPS}?watch=1", 500, text),

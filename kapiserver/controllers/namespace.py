@@ -126,6 +126,7 @@ class NamespaceController:
                 await self._delete(scope, stored)
         except ApiError as error:
             remains.failures.append(error.message)
+            return
         await self._services.scopes.storage.barrier()
         left = [stored.decoded() for stored in scope.objects.select(Selection(namespace))]
         if not left:

@@ -201,11 +201,13 @@ def _empty_secrets(spec: Object, path: str) -> Iterator[str]:
 
 def _fractions(amounts: Any, path: str) -> Iterator[str]:
     for name in _BYTES:
-        quantity = (amounts or {}).get(name)
-        if quantity is not None and amount(quantity).denominator != 1:
-            yield (
-                f'{path}[{name}]: fractional byte value "{quantity}" is invalid, must be an integer'
-            )
+        yield from _fraction(amounts, name, path)
+
+
+def _fraction(amounts: Any, name: str, path: str) -> Iterator[str]:
+    quantity = (amounts or {}).get(name)
+    if quantity is not None and amount(quantity).denominator != 1:
+        yield f'{path}[{name}]: fractional byte value "{quantity}" is invalid, must be an integer'
 
 
 def _containers(spec: Object, annotations: Object, path: str) -> Iterator[str]:
@@ -220,10 +222,10 @@ def _containers(spec: Object, annotations: Object, path: str) -> Iterator[str]:
             key = APP_ARMOR + container.get("name", "")
             if path and key in annotations and not profiled:
                 yield f"{where}[{key}]: {_APP_ARMOR}"
-        resources = container.get("resources")
-        if resources:
-            yield from _fractions(resources.get("limits"), f"{here}.resources.limits")
-            yield from _fractions(resources.get("requests"), f"{here}.resources.requests")
+        resources = container.get("resources") or {}
+        for name in _BYTES if resources else ():
+            for field in ("limits", "requests"):
+                yield from _fraction(resources.get(field), name, f"{here}.resources.{field}")
         variables = container.get("env") or ()
         if len(variables) > 1:
             yield from _hidden(variables, f"{here}.env")

@@ -365,3 +365,16 @@ def test_affinity_of_a_gated_pod_may_only_grow() -> None:
             "deletions)",
         )
     ]
+
+
+def test_parts_of_bytes_are_told_resource_by_resource() -> None:
+    thousandths = {"ephemeral-storage": "4m", "memory": "4m", "cpu": "100m"}
+    resources = {"requests": thousandths, "limits": thousandths}
+    pod = _pod(containers=[_container(resources=resources)])
+    here, what = "spec.containers[0].resources", 'fractional byte value "4m" is invalid'
+    assert warned("pods", pod) == [
+        f"{here}.limits[memory]: {what}, must be an integer",
+        f"{here}.requests[memory]: {what}, must be an integer",
+        f"{here}.limits[ephemeral-storage]: {what}, must be an integer",
+        f"{here}.requests[ephemeral-storage]: {what}, must be an integer",
+    ]

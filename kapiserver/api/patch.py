@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
@@ -97,7 +97,10 @@ async def patch(call: Call) -> Response:
 async def read_patch(call: Call) -> tuple[Build, WriteOptions]:
     """The patch in the body as a function on the served version of the object."""
     options = write_options(call.context.query, "PatchOptions")
-    body = await _read_body(call, options)
+    try:
+        body = await _read_body(call, options)
+    except _UnreadablePatch as error:
+        return partial(_refuse, error.refusal), options
     change = _application(call, body.content_type)
 
     def build(current: Object) -> Object:
@@ -107,9 +110,24 @@ async def read_patch(call: Call) -> tuple[Build, WriteOptions]:
     return build, options
 
 
+class _UnreadablePatch(Exception):
+    """What is not a patch is looked at, and refused, when there is an object to apply it to."""
+
+    def __init__(self, refusal: ApiError) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def _refuse(refusal: ApiError, current: Any) -> NoReturn:
+    raise refusal
+
+
 async def parse_plain_patch(call: Call, options: WriteOptions) -> Callable[[Any], Any]:
     """The patch in the body as a function on a document that has no schema here (Scale)."""
-    body = await _read_body(call, options)
+    try:
+        body = await _read_body(call, options)
+    except _UnreadablePatch as error:
+        return partial(_refuse, error.refusal)
     if body.content_type == JSON_PATCH:
         return lambda document: _apply_json_patch(document, orjson.loads(body.text))
     return lambda document: merge_patch.apply(document, orjson.loads(body.text))
@@ -133,9 +151,16 @@ def patch_type(call: Call) -> str:
 
 
 async def _read_body(call: Call, options: WriteOptions) -> _Body:
+    """Raises _UnreadablePatch."""
     content_type = patch_type(call)
     text = await call.context.request.body(BODY_LIMIT)
-    strict = options.field_validation != IGNORE
+    try:
+        return await _parsed(content_type, text, strict=options.field_validation != IGNORE)
+    except ApiError as refusal:
+        raise _UnreadablePatch(refusal) from refusal
+
+
+async def _parsed(content_type: str, text: bytes, *, strict: bool) -> _Body:
     # a strategic merge patch is decoded without further words
     prefix = "" if content_type == STRATEGIC_PATCH or not strict else "error decoding patch: "
     try:
@@ -147,7 +172,8 @@ async def _read_body(call: Call, options: WriteOptions) -> _Body:
     value, duplicates = parsed.value, parsed.duplicates
     if content_type == JSON_PATCH:
         unknown = _check_operations([] if value is None else value, strict)
-        duplicates = [f"json patch {finding}" for finding in [*unknown, *duplicates]]
+        found = sorted([*unknown, *duplicates], key=_operation_of)
+        duplicates = [f"json patch {finding}" for finding in found]
     elif content_type == MERGE_PATCH and not strict:
         if not isinstance(value, dict | list):
             raise BadRequest(_NO_MERGE_PATCH)
@@ -162,6 +188,11 @@ async def _read_body(call: Call, options: WriteOptions) -> _Body:
     if value is None:  # which changes nothing
         text = b"[]" if content_type == JSON_PATCH else b"{}"
     return _Body(content_type, text, duplicates)
+
+
+def _operation_of(finding: str) -> int:
+    """`unknown field "[3].x"`: 3."""
+    return int(finding.partition("[")[2].partition("]")[0])
 
 
 def _application(call: Call, content_type: str) -> Callable[[Object, Any], Any]:

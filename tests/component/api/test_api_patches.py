@@ -131,6 +131,27 @@ async def test_what_is_no_patch_is_refused(api: Api) -> None:
     assert (await api.patch(f"{MAPS}/none", {"data": {}})).status == 404
 
 
+@pytest.mark.parametrize("kind", ["merge", "json", "strategic"])
+async def test_a_patch_is_looked_at_when_there_is_something_to_patch(api: Api, kind: str) -> None:
+    assert (await api.patch(f"{MAPS}/none", b"{nonsense", kind)).status == 404
+    assert (await api.patch(f"{DEPLOYMENTS}/none/scale", b"{nonsense", "merge")).status == 404
+    await api.post(MAPS, config_map("a"))
+    assert (await api.patch(f"{MAPS}/a", b"{nonsense", kind)).status == 400
+
+
+async def test_findings_in_operations_come_in_their_order(api: Api) -> None:
+    await api.post(MAPS, config_map("a"))
+    sent = (
+        b'[{"op":"test","op":"add","path":"/data","value":{}},'
+        b'{"op":"test","path":"/data","value":{},"why":1}]'
+    )
+    patched = await api.patch(f"{MAPS}/a", sent, "json")
+    assert patched.warnings == [
+        '299 - "json patch duplicate field \\"[0].op\\""',
+        '299 - "json patch unknown field \\"[1].why\\""',
+    ]
+
+
 STRATEGIC_FAULTS: list[tuple[dict[str, Any], int, str, str]] = [
     (
         {"metadata": {"labels": {"a": 1}}},

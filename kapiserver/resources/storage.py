@@ -243,7 +243,9 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         returns_deleted=True,
         namespaced=False,
         # Without the status subresource: it belongs to an alpha feature that is off.
-        strategy=without_status(validate=_validate_node, complete=True, unconditional_update=False),
+        strategy=with_status(
+            validate=_validate_node, complete=True, unconditional_update=False, generation=False
+        ),
         columns=table(
             column(
                 "Drivers",

@@ -213,6 +213,11 @@ def test_a_new_driver_has_no_generation() -> None:
     )
 
 
+def test_the_status_of_drivers_on_a_node_belongs_to_a_feature_that_is_off() -> None:
+    told = changed(NODE, "status.storageHealth", [{"name": "csi.example.com"}])
+    assert "status" not in stored("csinodes.storage.k8s.io", told)
+
+
 def test_drivers_on_a_node() -> None:
     bad = [{"name": "a", "nodeID": ""}, {"name": "a", "nodeID": "n", "topologyKeys": ["z", "z"]}]
     assert refused("csinodes.storage.k8s.io", changed(NODE, "spec.drivers", bad)) == [

@@ -34,7 +34,7 @@ def openid_handlers(
     key_set = orjson.dumps({"keys": [key.jwk() for key in keys]})
 
     def configuration(context: RequestContext) -> Response | None:
-        if context.info.path != CONFIGURATION_PATH:
+        if context.info.path.rstrip("/") != CONFIGURATION_PATH:
             return None
         document = {
             "issuer": issuer,
@@ -47,11 +47,11 @@ def openid_handlers(
         return Response(200, headers, orjson.dumps(document))
 
     def key_list(context: RequestContext) -> Response | None:
-        if context.info.path != KEYS_PATH:
+        if context.info.path.rstrip("/") != KEYS_PATH:
             return None
         return Response(200, [(b"content-type", b"application/jwk-set+json"), _CACHED], key_set)
 
     return {
-        ".well-known": routed(configuration, "application/json"),
-        "openid": routed(key_list, "application/jwk-set+json"),
+        ".well-known": routed(configuration, CONFIGURATION_PATH, "application/json"),
+        "openid": routed(key_list, KEYS_PATH, "application/jwk-set+json"),
     }

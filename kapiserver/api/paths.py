@@ -68,13 +68,15 @@ class Paths:
         return await self._waiting[first](context)
 
 
-def routed(handler: PathHandler, *produced: str) -> PathHandler:
-    """A handler behind upstream's router: GET only, in these forms, and 404s are a Status."""
+def routed(handler: PathHandler, root: str, *produced: str) -> PathHandler:
+    """A handler behind upstream's router: GET only, in these forms; 404s below are a Status."""
 
     def handle(context: RequestContext) -> Response | None:
         response = handler(context)
         if response is None:
-            raise NotFound.resource()
+            if context.info.path.startswith(f"{root}/"):
+                raise NotFound.resource()
+            return None
         check_route(context.request, produced)
         return response
 

@@ -88,7 +88,7 @@ def make_dispatcher(
         "healthz": health.respond,
         "livez": health.respond,
         "readyz": health.respond,
-        "version": routed(version.respond, "application/json"),
+        "version": routed(version.respond, "/version", "application/json"),
         **(more_paths or {}),
     }
 

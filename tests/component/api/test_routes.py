@@ -96,7 +96,15 @@ async def test_a_list_that_cannot_be_watched(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v2", "/api/v1/things", "/api/v1//pods", "/apis/apps/v9", "/version/x"]
+    "path",
+    [
+        "/api/v2",
+        "/api/v1/things",
+        "/api/v1//pods",
+        "/apis/apps/v9",
+        "/version/x",
+        "/openid/v1/jwks/x",
+    ],
 )
 async def test_below_what_the_router_knows_a_404_is_a_status(api: Api, path: str) -> None:
     answer = await api.get(path)
@@ -104,14 +112,14 @@ async def test_below_what_the_router_knows_a_404_is_a_status(api: Api, path: str
     assert answer.json["message"] == "the server could not find the requested resource"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/apis/none", "/healthz/", "/openapi/v2/"])
+@pytest.mark.parametrize("path", ["/nothing", "/apis/none", "/healthz/", "/openapi/v2/", "/openid"])
 async def test_elsewhere_it_is_plain_text(api: Api, path: str) -> None:
     answer = await api.get(path)
     assert (answer.status, answer.text) == (404, "404 page not found\n")
 
 
 async def test_slashes_at_the_end_do_not_matter_to_the_router(api: Api) -> None:
-    for path in ("/api/", "/api/v1/", "/apis/", "/apis/apps/", "/version/", f"{MAPS}/"):
+    for path in ("/api/", "/api/v1/", "/apis/apps/", "/version/", "/openid/v1/jwks/", f"{MAPS}/"):
         assert (await api.get(path)).status == 200, path
 
 

@@ -37,7 +37,8 @@ Object = dict[str, Any]
 words = st.sampled_from(["a", "b", "c", "d"])
 numbers = st.integers(0, 3)
 small_map = st.dictionaries(words, words, max_size=3)
-points = st.fixed_dictionaries({}, optional={"x": numbers, "y": numbers})
+marks = st.lists(words, max_size=2, unique=True)
+points = st.fixed_dictionaries({}, optional={"x": numbers, "y": numbers, "marks": marks})
 
 
 def _lists(items: st.SearchStrategy[Any], key: Any) -> st.SearchStrategy[list[Any]]:

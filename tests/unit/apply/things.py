@@ -11,7 +11,8 @@ DEFINITION = "test.v1.Thing"
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "integer"}
 _MAP = {"type": "object", "additionalProperties": _TEXT}
-_POINT = {"type": "object", "properties": {"x": _NUMBER, "y": _NUMBER}}
+_MARKS = {"type": "array", "items": _TEXT, "x-kubernetes-list-type": "set"}
+_POINT = {"type": "object", "properties": {"x": _NUMBER, "y": _NUMBER, "marks": _MARKS}}
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

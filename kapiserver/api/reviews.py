@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kapiserver.api.apply.tracking import track_create
 from kapiserver.api.call import Call
 from kapiserver.api.decoding import read_placed
-from kapiserver.api.metadata import metadata_of, timestamp
+from kapiserver.api.metadata import drop_system_fields, metadata_of, timestamp
 from kapiserver.api.options import write_options
 from kapiserver.api.render import respond_json
 from kapiserver.api.review_selectors import evaluation_error
@@ -66,7 +67,7 @@ def review_verbs(authorizer: Authorizer) -> dict[str, Verb]:
             "nonResourceRules": [rule.shown() for rule in rules.paths],
             "incomplete": rules.incomplete,
         }
-        return respond_review(call, review, status)
+        return respond_review(call, {"metadata": {}, "spec": {}}, status)
 
     return {
         "subjectaccessreviews.authorization.k8s.io": about_somebody,
@@ -79,9 +80,9 @@ def review_verbs(authorizer: Authorizer) -> dict[str, Verb]:
 
 async def who_am_i(call: Call) -> Response:
     """SelfSubjectReview: `kubectl auth whoami`."""
-    review = await read_review(call)
-    metadata_of(review)["creationTimestamp"] = timestamp()
-    return respond_review(call, review, {"userInfo": user_info(call.context.user)})
+    await read_review(call)
+    answer = {"metadata": {"creationTimestamp": timestamp()}}
+    return respond_review(call, answer, {"userInfo": user_info(call.context.user)})
 
 
 def user_info(user: UserInfo) -> dict[str, Any]:
@@ -97,8 +98,12 @@ def user_info(user: UserInfo) -> dict[str, Any]:
 
 
 async def read_review(call: Call) -> Object:
-    """The question in a request's body."""
-    return await read_placed(call, write_options(call.context.query, "CreateOptions"))
+    """The question in a request's body, with the record of who asks."""
+    options = write_options(call.context.query, "CreateOptions")
+    review = await read_placed(call, options)
+    drop_system_fields(metadata_of(review))
+    track_create(call, review, options)
+    return review
 
 
 def _refuse(call: Call, causes: list[Cause]) -> None:
@@ -151,7 +156,8 @@ def respond_review(call: Call, review: Object, status: dict[str, Any]) -> Respon
         "kind": call.scope.kind,
         "apiVersion": call.scope.api_version,
         "metadata": metadata_of(review),
-        "spec": review.get("spec", {}),
-        "status": status,
     }
+    if "spec" in review:
+        body["spec"] = review["spec"]
+    body["status"] = status
     return respond_json(body, call.context, 201)

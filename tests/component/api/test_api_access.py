@@ -110,6 +110,10 @@ async def test_people_may_ask_what_they_may_do(api: Api) -> None:
     assert jane.status == 201
     assert jane.json["kind"] == "SelfSubjectAccessReview"
     assert jane.json["status"] == {"allowed": False}
+    [asked] = jane.json["metadata"]["managedFields"]
+    assert asked["fieldsV1"] == {
+        "f:spec": {"f:resourceAttributes": {".": {}, "f:resource": {}, "f:verb": {}}}
+    }
     assert (await api.post(url, question)).json["status"] == {"allowed": True}
     path = {"spec": {"nonResourceAttributes": {"verb": "get", "path": "/healthz"}}}
     assert (await api.post(url, path, token="jane-token")).json["status"] == {"allowed": True}
@@ -151,7 +155,9 @@ async def test_asking_about_others_is_for_those_who_may(api: Api) -> None:
 
 async def test_who_am_i(api: Api) -> None:
     url = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-    answer = (await api.post(url, {}, token="jane-token")).json
+    answer = (await api.post(url, {"metadata": {"name": "me"}}, token="jane-token")).json
+    assert set(answer) == {"kind", "apiVersion", "metadata", "status"}
+    assert set(answer["metadata"]) == {"creationTimestamp"}
     assert answer["status"]["userInfo"] == {
         "username": "jane",
         "uid": "2",
@@ -168,3 +174,16 @@ async def test_a_selector_that_cannot_be_used_is_told_of(api: Api) -> None:
         "allowed": True,
         "evaluationError": "spec.resourceAttributes.fieldSelector ignored due to parse error",
     }
+
+
+async def test_what_a_question_says_of_itself_is_not_told_back(api: Api) -> None:
+    """Rules come without what was asked; ids of a question are for the server to give."""
+    rules = await api.post(f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}})
+    assert (rules.json["metadata"], rules.json["spec"]) == ({}, {})
+    question = {
+        "metadata": {"uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"nonResourceAttributes": {"verb": "get", "path": "/"}},
+    }
+    answer = await api.post(f"{REVIEWS}/selfsubjectaccessreviews", question)
+    assert answer.status == 201
+    assert set(answer.json["metadata"]) == {"managedFields"}

@@ -81,11 +81,12 @@ def _retain_keys(original: dict[str, Any], patch: dict[str, Any]) -> None:
     problem = "invalid patch format of retainKeys"
     if not isinstance(keep, list):
         raise StrategicPatchError(problem)
+    kept = {name for name in keep if isinstance(name, str)}
     for key, value in patch.items():
         directive = key == _RETAIN or key.startswith((_ORDER, _DELETE))
-        if value is not None and not directive and key not in keep:
+        if value is not None and not directive and key not in kept:
             raise StrategicPatchError(problem)
-    for key in [key for key in original if key not in keep]:
+    for key in [key for key in original if key not in kept]:
         del original[key]
 
 
@@ -145,14 +146,16 @@ def _merge_items(
         raise StrategicPatchError("cannot merge lists without merge key for struct")
     kept, changes = _list_directives(original, patch, key)
     merged = list(kept)
-    for change in changes:
-        wanted = same_as(keyed_items([change], key)[0])
-        for index, item in enumerate(merged):
-            if key in item and same_as(item[key]) == wanted:
-                merged[index] = _merge_object(item, change, field.child)
-                break
-        else:
+    places: dict[tuple[type, Any], int] = {}  # of equal keys, the place of the first
+    for place, item in enumerate(merged):
+        if key in item:
+            places.setdefault(same_as(item[key]), place)
+    for change, value in zip(changes, keyed_items(changes, key), strict=True):
+        at = places.setdefault(same_as(value), len(merged))
+        if at == len(merged):
             merged.append(change)
+        else:
+            merged[at] = _merge_object(merged[at], change, field.child)
     require_keys(merged, key)
     return merged, kept, changes
 
@@ -174,6 +177,7 @@ def _list_directives(
 ) -> tuple[list[Any], list[dict[str, Any]]]:
     """Carry out the items that are directives: (what is left of the list, the other items)."""
     changes: list[dict[str, Any]] = []
+    gone: set[tuple[type, Any]] = set()
     replace = False
     for item in patch:
         if _PATCH not in item:
@@ -181,15 +185,18 @@ def _list_directives(
             continue
         match item[_PATCH]:
             case "delete":
-                value = same_as(keyed_items([item], key)[0])
-                original = [old for old in original if key not in old or same_as(old[key]) != value]
+                gone.add(same_as(keyed_items([item], key)[0]))
             case "replace":
                 replace = True
             case "merge":
                 raise StrategicPatchError("merging lists cannot yet be specified in the patch")
             case directive:
                 raise unknown_directive(directive, item)
-    return (changes, []) if replace else (original, changes)
+    if replace:
+        return changes, []
+    if gone:
+        original = [old for old in original if key not in old or same_as(old[key]) not in gone]
+    return original, changes
 
 
 def _order_field(

@@ -112,6 +112,15 @@ async def test_other_bytes_are_a_bad_request(api: Api, sent: bytes, problem: str
     assert answer.json["message"] == problem
 
 
+async def test_bytes_of_another_kind_are_not_looked_at(api: Api) -> None:
+    answer = await send(api, "POST", MAPS, body("v1", "Secret", f(2, 5)))
+    assert answer.status == 400
+    assert answer.json["message"] == (
+        'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to '
+        "(core.ConfigMap): unknown conversion"
+    )
+
+
 async def test_delete_options_come_as_protobuf_too(api: Api) -> None:
     created = await api.post(MAPS, config_map("a"))
     wrong = message(f(2, f(1, "another-uid")), f(4, "Background"))

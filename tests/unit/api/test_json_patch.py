@@ -143,3 +143,29 @@ def test_any_operation_applies_or_is_refused(
 ) -> None:
     with contextlib.suppress(JsonPatchError):
         json_patch.apply(document, operations)
+
+
+@pytest.mark.parametrize(
+    ("found", "value", "same"),
+    [
+        (1, 1.0, False),
+        (1, True, False),
+        ({"a": 1, "b": [2]}, {"b": [2], "a": 1}, True),
+        ({"a": None}, {}, False),
+        ([1, 2], [2, 1], False),
+        ([1], [1, 1], False),
+    ],
+)
+def test_what_is_equal_in_json(found: Any, value: Any, same: bool) -> None:
+    test = {"op": "test", "path": "/a", "value": value}
+    with contextlib.nullcontext() if same else pytest.raises(JsonPatchError):
+        run({"a": found}, test)
+
+
+def test_many_tests_of_a_large_document_cost_what_they_say() -> None:
+    document = {"data": {str(number): "x" * 100 for number in range(10_000)}}
+    tests = [{"op": "test", "path": "/data", "value": {"a": "b"}}]
+    with pytest.raises(JsonPatchError):
+        json_patch.apply(document, tests)
+    adds = [{"op": "add", "path": "/a", "value": 1}, {"op": "test", "path": "/a", "value": 1}]
+    assert json_patch.apply(document, adds * 5_000)["a"] == 1

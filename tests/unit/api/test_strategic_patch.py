@@ -273,6 +273,15 @@ def test_malformed_patches(pod: PatchNode, patch: dict[str, Any], message: str) 
     assert str(caught.value) == message
 
 
+def test_long_lists_are_merged_in_time(pod: PatchNode) -> None:
+    old, new = containers(*map(str, range(20_000))), containers(*map(str, range(10_000, 30_000)))
+    merged = run(pod, spec(containers=old), spec(containers=new))["spec"]["containers"]
+    assert [item["name"] for item in merged] == [str(number) for number in range(30_000)]
+    gone = [{"name": item["name"], "$patch": "delete"} for item in new]
+    left = run(pod, spec(containers=old), spec(containers=gone))["spec"]["containers"]
+    assert left == old[:10_000]
+
+
 def test_objects_in_maps_cannot_be_merged_strategically(schemas: SchemaSet) -> None:
     """As upstream: there is no struct to ask how their fields merge."""
     revision = schemas.patch_meta("io.k8s.api.apps.v1.ControllerRevision")

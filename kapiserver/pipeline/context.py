@@ -25,6 +25,7 @@ class RequestContext:
     """What the stages and the verbs know of a request."""
 
     __slots__ = (
+        "_cut",
         "_heard",
         "_warned",
         "audit_id",
@@ -48,6 +49,7 @@ class RequestContext:
         self.warnings: list[str] = []
         self._heard: list[str] = []  # the same, uncut
         self._warned = 0
+        self._cut = False
 
     @property
     def query(self) -> Query:
@@ -58,18 +60,21 @@ class RequestContext:
         return self.request.connection
 
     def warn(self, text: str) -> None:
-        """Tell the client something without failing; the same text once, and no more than fits."""
-        if not text or text in self._heard or self._warned > WARNINGS_LIMIT:
+        """Tell the client something without failing; the same text once.
+
+        From the first text that does not fit on, all are cut, also those of before; what comes
+        when cut ones have filled the room is not told.
+        """
+        if not text or (self._cut and self._warned >= WARNINGS_LIMIT) or text in self._heard:
             return
         self._heard.append(text)
-        self._warned += len(text)
-        self.warnings.append(text)
-        if self._warned > WARNINGS_LIMIT:
+        if not self._cut and self._warned + len(text) > WARNINGS_LIMIT:
+            self._cut = True
             self.warnings = [heard[:CUT_WARNING] for heard in self._heard]
             self._warned = sum(map(len, self.warnings))
-            while self._warned > WARNINGS_LIMIT:
-                self._warned -= len(self.warnings.pop())
-                self._heard.pop()
+            return
+        self.warnings.append(text[:CUT_WARNING] if self._cut else text)
+        self._warned += len(self.warnings[-1])
 
 
 def warning_header(text: str) -> bytes:

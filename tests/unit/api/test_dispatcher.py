@@ -13,6 +13,7 @@ from kapiserver.api.paths import Paths
 from kapiserver.errors import Forbidden, TooManyRequests
 from kapiserver.pipeline.context import RequestContext, warning_header
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
+from kapiserver.pipeline.request_info import parse
 from kapiserver.request import Connection, Request, Response
 
 
@@ -141,3 +142,22 @@ async def test_warnings_retry_hints_and_audit_ids_are_headers() -> None:
 
 def test_warning_texts_cannot_break_out_of_their_header() -> None:
     assert warning_header('a "b" \\ c\r\nEvil: 1') == b'299 - "a \\"b\\" \\\\ c  Evil: 1"'
+
+
+def test_warnings_are_cut_from_the_first_that_does_not_fit() -> None:
+    context = RequestContext(request("/"), parse("GET", "/"))
+    long = ["a" * 3000, "b" * 1000]
+    for text in (*long, long[0]):
+        context.warn(text)
+    assert context.warnings == long
+    for text in ("c" * 200, "d" * 300):
+        context.warn(text)
+    assert context.warnings == ["a" * 256, "b" * 256, "c" * 200, "d" * 256]
+    for number in range(100):
+        context.warn(f"{number:03d}" * 100)
+    assert sum(map(len, context.warnings)) == 4096 + 256 - 56
+    short = RequestContext(request("/"), parse("GET", "/"))
+    for number in range(60):
+        short.warn(f"{number:0100d}")
+    # none is long: what had been told is told still
+    assert len(short.warnings) == 41

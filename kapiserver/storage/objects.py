@@ -154,8 +154,8 @@ class ObjectStore:
         """Replace `current`; RevisionConflict if it is no longer the newest, GuardMoved if it is
         but a guard of `together` does not hold.
 
-        A write that changes nothing is not written, and lengthens no life: `current` comes back with
-        its revision.
+        A write that changes nothing is not written, and lengthens no life: `current` comes back
+        with its revision.
         """
         self._finish(obj)
         encoded = encode(obj)

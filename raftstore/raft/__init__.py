@@ -5,6 +5,7 @@ leader, the commit rule and when a membership change may begin; the rooms here r
 data and add what it lacks. `core` is the face, `stock` is where SyncObj is taken in.
 """
 
+import raftstore.raft.arrival  # noqa: F401 - before any other room imports pysyncobj
 from raftstore.raft.config import RaftConfig
 from raftstore.raft.configurations import MemberChange, Members
 from raftstore.raft.core import RaftCore

@@ -58,13 +58,14 @@ async def read_object(call: Call, validation: str) -> Object:
     read = partial(
         parse_body, body, media_type, strict=validation != IGNORE, message=wanted.message
     )
+    check = partial(_checked, call, wanted, body, of_yaml=media_type == YAML)
     try:
-        document = await apart(len(body), read)
+        if wanted.is_custom:  # what is known of such a type may change meanwhile
+            obj, strict = check(await apart(len(body), read))
+        else:
+            obj, strict = await apart(len(body), lambda: check(read()))
     except BodyError as error:
         raise _unrecognized(wanted.kind, error.problem, body) from error
-    check = partial(_checked, call, wanted, body, document, of_yaml=media_type == YAML)
-    # what is known of a custom resource may change meanwhile
-    obj, strict = check() if wanted.is_custom else await apart(len(body), check)
     if strict and validation == STRICT:
         raise unusable(wanted, f"strict decoding error: {', '.join(strict)}")
     if validation != IGNORE:

@@ -26,7 +26,7 @@ from kapiserver.resources.protobuf.wire import (
 )
 from kapiserver.resources.schema import SchemaSet
 from kapiserver.resources.schema.nodes import JSON_SCHEMA_PROPS, Form, Node
-from kapiserver.resources.schema.reading import TOO_DEEP
+from kapiserver.resources.schema.reading import MAX_OBJECTS, MAX_VALUES, TOO_DEEP
 
 # Steps by tag (number and wire type), and the names of the fields by number.
 Compiled = tuple[dict[int, Step], dict[int, str]]
@@ -148,7 +148,8 @@ class Messages:
         if item.form in _NUMBERS:
             wire, read = _NUMBERS[item.form]
             return [(wire, steps.numbers(name, read)), (BYTES, steps.packed(name, read))]
-        return [(BYTES, steps.values(name, self._reader(item)))]
+        most = MAX_OBJECTS if item.form is Form.REF else MAX_VALUES
+        return [(BYTES, steps.values(name, self._reader(item), most))]
 
     def _reader(self, node: Node) -> Read:
         """How a value that has a length is read on its own."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from kapiserver.resources.protobuf.values import Read, double
 from kapiserver.resources.protobuf.wire import CUT_OFF, WireError, length, signed, skip, varint
+from kapiserver.resources.schema.reading import MAX_VALUES, TOO_MUCH
 
 Object = dict[str, Any]
 # (data, position, object) -> position behind the value
@@ -93,8 +94,8 @@ def number(name: str, read: Number, zero: bool) -> Step:
     return step
 
 
-def values(name: str, read: Read) -> Step:
-    """One more item of a list."""
+def values(name: str, read: Read, most: int = MAX_VALUES) -> Step:
+    """One more item of a list. Items can be as short as two bytes: they are bounded here."""
 
     def step(data: bytes, at: int, out: Object) -> int:
         at, stop = length(data, at)
@@ -102,6 +103,8 @@ def values(name: str, read: Read) -> Step:
         if items is None:
             items = out[name] = []
         items.append(read(data, at, stop))
+        if len(items) > most:
+            raise WireError(TOO_MUCH)
         return stop
 
     return step
@@ -124,9 +127,11 @@ def packed(name: str, read: Number) -> Step:
     def step(data: bytes, at: int, out: Object) -> int:
         at, stop = length(data, at)
         items = out.setdefault(name, [])
-        while at < stop:
+        while at < stop and len(items) <= MAX_VALUES:
             found, at = read(data, at)
             items.append(found)
+        if len(items) > MAX_VALUES:
+            raise WireError(TOO_MUCH)
         if at != stop:
             raise WireError(CUT_OFF)
         return stop

@@ -23,6 +23,7 @@ MAX_DUPLICATES = 100
 # be stored has far fewer of them, and of other values.
 MAX_OBJECTS = 50_000
 MAX_VALUES = 250_000
+TOO_MUCH = f"more than {MAX_OBJECTS} objects or {MAX_VALUES} values within an object"
 
 
 class Unreadable(ValueError):
@@ -127,9 +128,7 @@ def _check_amount(value: Any) -> None:
             values += len(below)
             waiting.extend(below)
         if objects > MAX_OBJECTS or values > MAX_VALUES:
-            raise Unreadable(
-                f"more than {MAX_OBJECTS} objects or {MAX_VALUES} values within an object"
-            )
+            raise Unreadable(TOO_MUCH)
 
 
 def in_key_order(written: bytes) -> bytes:

@@ -125,3 +125,23 @@ def test_any_bytes_are_read_or_refused(messages: Messages, raw: bytes) -> None:
             open_envelope(data)
         except WireError:
             continue
+
+
+def test_lists_have_a_bound_while_they_are_read(messages: Messages) -> None:
+    """An empty item takes two bytes."""
+    many = b"\x12\x00" * 50_001
+    args = b"\x22\x00" * 250_001
+    spec, container = varint(2 << 3 | 2), varint(2 << 3 | 2)
+    for raw in (
+        spec + varint(len(many)) + many,
+        f_long(2, container + varint(len(args)) + args),
+    ):
+        with pytest.raises(WireError, match="more than 50000 objects or 250000 values"):
+            messages.get(POD).read(raw)
+    fewer = many[:-2]
+    pod = messages.get(POD).read(spec + varint(len(fewer)) + fewer)
+    assert len(pod["spec"]["containers"]) == 50_000
+
+
+def f_long(number: int, data: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(data)) + data

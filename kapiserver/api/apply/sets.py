@@ -155,7 +155,8 @@ def below(fields: FieldSet, element: str) -> FieldSet:
 def in_order(fields: FieldSet) -> FieldSet:
     """The same set with its keys in the order in which upstream writes them."""
     elements = sorted(fields)
-    if elements and elements[-1][0] != "f":  # not names alone, which are in order as text
+    # names are in order as text, and so is a single item after `.`
+    if len(elements) > 1 and elements[-1][0] != "f" and elements[-2] != SELF:
         elements.sort(key=lambda element: (element != SELF, *order(element)))
     return {
         element: in_order(node) if (node := fields[element]) else MEMBER for element in elements

@@ -13,6 +13,8 @@ import binascii
 import json
 import math
 import re
+import struct
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
@@ -97,9 +99,27 @@ def _key(key: Any) -> str:
         case int():
             return str(key)
         case float():
-            whole = key.is_integer() and abs(key) < 1e21
-            return str(int(key)) if whole else str(_number(key))
+            return _float_key(key)
     raise Unreadable("yaml: unsupported key: only strings, numbers and booleans can be keys")
+
+
+def _float_key(key: float) -> str:
+    """As upstream writes a number that is a key: with what a float of 32 bits remembers of it."""
+    if not math.isfinite(key) or abs(key) > _LARGEST_FLOAT32:
+        return ".nan" if math.isnan(key) else ".inf" if key > 0 else "-.inf"
+    (wanted,) = _FLOAT32.unpack(_FLOAT32.pack(key))
+    texts = (f"{wanted:.{digits}e}" for digits in range(9))
+    shortest = next(
+        text for text in texts if _FLOAT32.unpack(_FLOAT32.pack(float(text)))[0] == wanted
+    )
+    mantissa, _, exponent = shortest.partition("e")
+    if -4 <= int(exponent) < 6:
+        return f"{Decimal(shortest):f}"
+    return f"{mantissa}e{int(exponent):+03d}"
+
+
+_FLOAT32 = struct.Struct("f")
+_LARGEST_FLOAT32 = 3.4028235677973362e38  # what is nearer to it than to the next one, if there were
 
 
 # --- the slow reader -------------------------------------------------------------------------
@@ -164,7 +184,7 @@ class _Builder:
         line = event.start_mark.line + 1
         match type(event).__name__:
             case "ScalarEvent":
-                value = _scalar(event)
+                value = _scalar(event, key=bool(self._open) and self._wants_key())
                 size = 1 + len(event.value) // _ALIASED_CHARACTERS
                 self._grow(size)
                 self._anchor(event.anchor, value, size)
@@ -263,7 +283,7 @@ _TAG = "tag:yaml.org,2002:"
 _RESOLVED_TAGS = (None, "!", *(_TAG + name for name in ("bool", "int", "float", "null")))
 
 
-def _scalar(event: Any) -> Any:
+def _scalar(event: Any, *, key: bool) -> Any:
     text: str = event.value
     if event.tag == _TAG + "binary":
         try:
@@ -274,7 +294,7 @@ def _scalar(event: Any) -> Any:
     if not plain or event.tag not in _RESOLVED_TAGS:
         return text
     value = _resolved(text)
-    return _number(value) if isinstance(value, float) else value
+    return _number(value) if isinstance(value, float) and not key else value
 
 
 def _resolved(text: str) -> Any:

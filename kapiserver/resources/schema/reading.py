@@ -108,6 +108,8 @@ def encoded_again(value: Any) -> bytes:
         written = orjson.dumps(value)
     except orjson.JSONEncodeError as error:
         raise Unreadable(TOO_DEEP if "Recursion" in str(error) else str(error)) from error
+    if len(written) < 2 * MAX_OBJECTS:
+        return written  # too short for so many
     objects = written.count(b"{")
     if objects > MAX_OBJECTS or objects + written.count(b"[") + written.count(b",") > MAX_VALUES:
         _check_amount(value)

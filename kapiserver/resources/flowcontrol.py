@@ -23,7 +23,11 @@ from kapiserver.resources.printing import (
     text,
     value_at,
 )
-from kapiserver.resources.strategies import set_default, with_status
+from kapiserver.resources.strategies import (
+    set_default,
+    split_status_and_metadata,
+    with_status,
+)
 from kapiserver.resources.validation.flows import (
     check_flow_conditions,
     check_flow_schema,
@@ -118,6 +122,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_flow_defaults,
             validate=_validate_flow,
             complete=True,
+            update=split_status_and_metadata,
             status_keeps=ALL_METADATA,
         ),
         columns=(
@@ -154,6 +159,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             defaults=_level_defaults,
             validate=_validate_level,
             complete=True,
+            update=split_status_and_metadata,
             status_keeps=ALL_METADATA,
         ),
         columns=table(

@@ -8,6 +8,7 @@ from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required
 from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.internals import NIL
 from kapiserver.resources.validation.labels import check_qualified, check_values
 
 _RESOURCE = "spec.resourceAttributes"
@@ -23,7 +24,7 @@ def check_question(spec: Object) -> list[Cause]:
         found.append(invalid("spec.nonResourceAttributes", path, detail))
     if resource is None and path is None:
         detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        found.append(invalid(_RESOURCE, None, detail))
+        found.append(invalid(_RESOURCE, NIL, detail))
     if resource is not None:
         for name, check in (("fieldSelector", _check_field), ("labelSelector", _check_label)):
             selector = resource.get(name)

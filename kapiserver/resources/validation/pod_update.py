@@ -8,7 +8,7 @@ from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required
 from kapiserver.resources.validation.containers import check_image_padding
 from kapiserver.resources.validation.formats import MAX_INT32, Found, in_range
-from kapiserver.resources.validation.internals import Field, Shape, internal, nested, text
+from kapiserver.resources.validation.internals import NIL, Field, Shape, internal, nested, text
 from kapiserver.resources.validation.pod_tolerance import tolerance
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_tolerations
@@ -67,7 +67,7 @@ def _check_deadline(found: Found, after: Object, before: Object) -> bool:
     if wanted is None:
         if had is not None:
             detail = "must not update from a positive integer to nil value"
-            found.append(invalid(path, None, detail))
+            found.append(invalid(path, NIL, detail))
         return True
     if not 0 <= wanted <= MAX_INT32:
         found.append(invalid(path, wanted, in_range(0, MAX_INT32)))

@@ -8,7 +8,7 @@ from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid, required, unsupported
 from kapiserver.resources.names import path_segment
 from kapiserver.resources.validation.formats import Found, check_subdomain
-from kapiserver.resources.validation.internals import Shape, internal, text
+from kapiserver.resources.validation.internals import NIL, Shape, internal, text
 from kapiserver.resources.validation.labels import check_selector
 
 RBAC_GROUP = "rbac.authorization.k8s.io"
@@ -63,7 +63,7 @@ def check_aggregation(found: Found, rule: Any, old: Any) -> None:
         problems: Found = []
         check_selector(problems, selector, here)
         if problems:
-            found.append(invalid(here, None, "invalid label selector."))
+            found.append(invalid(here, NIL, "invalid label selector."))
 
 
 def _has_bad_values(rule: Any) -> bool:

@@ -121,7 +121,7 @@ async def test_people_may_ask_what_they_may_do(api: Api) -> None:
     assert nothing.status == 422
     assert nothing.json["message"] == (
         'SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: '
-        "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be "
+        'Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be '
         "specified"
     )
     assert (await api.post(url, question, token="")).status == 403

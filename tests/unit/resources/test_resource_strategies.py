@@ -20,7 +20,7 @@ from resource_writes import (
     update_refused,
 )
 
-from kapiserver.resources.definition import Object
+from kapiserver.resources.definition import ALL_METADATA, Object
 from kapiserver.resources.strategies import next_generation
 
 
@@ -58,6 +58,23 @@ def test_status_is_written_through_its_own_endpoint_only(definition: Any) -> Non
     hooks.prepare_for_update(new, context(copy.deepcopy(old), "status"))
     assert new.get("spec") == old.get("spec")
     assert "Forged" in [condition["type"] for condition in new["status"]["conditions"]]
+
+
+# kube-apiserver means to take metadata back for definitions of custom resources, and does not.
+KEEPS_METADATA = [
+    definition
+    for definition in WITH_STATUS
+    if definition.strategy.status_keeps == ALL_METADATA
+    and definition.plural != "customresourcedefinitions"
+]
+
+
+@pytest.mark.parametrize("definition", KEEPS_METADATA, ids=lambda d: d.resource)
+def test_metadata_that_nobody_owns_through_status_stays_as_it_was(definition: Any) -> None:
+    old = {"metadata": {"name": "x", "labels": {"a": "b"}, "annotations": {"a": "b"}}}
+    new = {"metadata": {"name": "x", "labels": {"c": "d"}, "annotations": {"c": "d"}}}
+    definition.strategy.prepare_for_update(new, context(copy.deepcopy(old), "status"))
+    assert new["metadata"] == old["metadata"]
 
 
 def test_generation_counts_changes_of_what_is_wanted() -> None:

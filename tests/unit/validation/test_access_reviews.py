@@ -28,7 +28,7 @@ QUESTIONS: list[tuple[dict[str, Any], list[str]]] = [
     (
         {},
         [
-            "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes "
+            'spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes '
             "or resourceAttributes must be specified"
         ],
     ),

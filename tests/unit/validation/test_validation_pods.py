@@ -263,7 +263,7 @@ def test_a_frozen_field_is_named_by_the_difference() -> None:
             [
                 (
                     "spec.activeDeadlineSeconds",
-                    "Invalid value: null: must not update from a positive integer to nil value",
+                    'Invalid value: "null": must not update from a positive integer to nil value',
                 )
             ],
         ),

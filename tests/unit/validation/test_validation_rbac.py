@@ -62,7 +62,7 @@ def test_aggregated_roles() -> None:
             f"{path}.matchExpressions[0].values",
             "Required value: must be specified when `operator` is 'In' or 'NotIn'",
         ),
-        (path, "Invalid value: null: invalid label selector."),
+        (path, 'Invalid value: "null": invalid label selector.'),
     ]
 
 

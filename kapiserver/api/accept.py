@@ -12,11 +12,12 @@ weights and parameters.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kapiserver.errors import NotAcceptable
+from kapiserver.remembering import remembered
 
 _ANY = "*"
+_SORTED_BY_INSERTION = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Clause:
         return dict(self.parameters).get(name, "")
 
 
-@lru_cache(512)
+@remembered(512)
 def clauses(header: bytes) -> tuple[Clause, ...]:
     """The clauses of a header, best first; what is no media type is left out."""
     found = [_clause(part) for part in header.decode("latin-1").split(",") if part]
@@ -75,7 +76,10 @@ def _weight(text: str) -> float:
 
 def _sorted(found: list[Clause]) -> list[Clause]:
     """Insertion sort, as Go's for short slices: the order below is no order (a range of a higher
-    weight and a type of a lower one both come before each other), so the algorithm decides."""
+    weight and a type of a lower one both come before each other), so the algorithm decides. Nobody
+    has a use for long ones, which would take the square of their length."""
+    if len(found) > _SORTED_BY_INSERTION:
+        return sorted(found, key=lambda c: (-c.quality, c.kind == _ANY, c.subtype == _ANY))
     for start in range(1, len(found)):
         at = start
         while at and _before(found[at], found[at - 1]):
@@ -107,7 +111,7 @@ def check_routed(header: bytes | None, produced: tuple[str, ...]) -> None:
         raise NotRouted(produced)
 
 
-@lru_cache(512)
+@remembered(512)
 def _is_routed(header: bytes, produced: tuple[str, ...]) -> bool:
     named = {part.partition(";")[0].strip(" ") for part in header.decode("latin-1").split(",")}
     return "*/*" in named or not named.isdisjoint(produced)

@@ -13,10 +13,10 @@ Protobuf is written for those who accept nothing else, or say with `q` that they
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kapiserver.api.accept import Clause, clauses
 from kapiserver.errors import NotAcceptable, UnsupportedMediaType
+from kapiserver.remembering import remembered
 from kapiserver.resources.protobuf import Encoder
 
 JSON = "application/json"
@@ -119,7 +119,7 @@ def _best(accept: bytes, served: tuple[str, ...], conversions: tuple[str, ...]) 
     return None if binary is None else binary[1]
 
 
-@lru_cache(512)
+@remembered(512)
 def negotiate(accept: bytes, *, convertible: bool = True, protobuf: bool = True) -> Output:
     """The best form for an endpoint; raises NotAcceptable. `convertible`: Tables and metadata."""
     if not accept:
@@ -131,7 +131,7 @@ def negotiate(accept: bytes, *, convertible: bool = True, protobuf: bool = True)
     return found
 
 
-@lru_cache(512)
+@remembered(512)
 def negotiate_stream(accept: bytes) -> Output:
     """As `negotiate`, for a watch: there are streams of JSON and of protobuf, and who likes YAML
     best is refused whatever comes next."""
@@ -141,7 +141,7 @@ def negotiate_stream(accept: bytes) -> Output:
     return found
 
 
-@lru_cache(512)
+@remembered(512)
 def negotiate_as(accept: bytes, group: str, version: str, kind: str) -> str:
     """The media type in which a document of this kind is asked for, "" if it is not."""
     asked = {"g": group, "v": version, "as": kind}

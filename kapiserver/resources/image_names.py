@@ -7,7 +7,8 @@ what is no name at all. Pure.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+
+from kapiserver.remembering import remembered
 
 _MAX_NAME = 255
 _MAX_LENGTH = 1024  # no name, tag and digest together come near it
@@ -25,7 +26,7 @@ _reference = re.compile(
 _identifier = re.compile("[a-f0-9]{64}")
 
 
-@lru_cache(4096)
+@remembered(4096)
 def image_tag(image: str) -> str | None:
     if len(image) > _MAX_LENGTH or _identifier.fullmatch(image):
         return None  # an identifier of an image, not a name

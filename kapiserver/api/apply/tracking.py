@@ -6,7 +6,6 @@ change after that belongs to nobody.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,6 +16,7 @@ from kapiserver.api.call import Call
 from kapiserver.api.metadata import metadata_of, timestamp
 from kapiserver.api.options import WriteOptions
 from kapiserver.errors import BadRequest
+from kapiserver.remembering import remembered
 from kapiserver.resources.definition import Object
 
 # The server's own writes, as clients know them from upstream.
@@ -25,7 +25,7 @@ SERVER = "kube-apiserver"
 _TOO_DEEP = "exceeded max depth"
 
 
-@lru_cache(512)
+@remembered(512)
 def _program(agent: bytes) -> str:
     return from_user_agent(agent.decode("utf-8", "replace"))
 

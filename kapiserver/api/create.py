@@ -70,7 +70,8 @@ async def create_object(
     moves = CLAIM_ATTEMPTS
     companion = call.companion
     # each attempt completes the object anew: what is made of its name, too
-    draft = orjson.dumps(obj) if generating or companion is not None else b""
+    again = generating or companion is not None or attributes.depends_on is not None
+    draft = orjson.dumps(obj) if again else b""
     while True:
         attempts -= 1
         if generating:

@@ -18,6 +18,9 @@ from kapiserver.api.options import DeleteOptions
 from kapiserver.errors import Conflict
 from kapiserver.resources.definition import Grace, Object, ResourceDefinition
 
+# 9999-12-31T23:59:59Z: what is after it cannot be written, and read again, as RFC 3339 has it.
+_LAST_SECOND = 253_402_300_799
+
 _POLICY_FINALIZERS = (ORPHAN, FOREGROUND)
 
 
@@ -129,8 +132,9 @@ def _with_grace(obj: Object, options: DeleteOptions, grace: Grace) -> bool | Non
         metadata["deletionTimestamp"] = timestamp(due - current + wanted)
         metadata["deletionGracePeriodSeconds"] = wanted
         return True
-    seconds = grace(obj, wanted)
-    metadata["deletionTimestamp"] = timestamp(datetime.now(UTC).timestamp() + seconds)
+    now = datetime.now(UTC).timestamp()
+    seconds = min(grace(obj, wanted), int(_LAST_SECOND - now))
+    metadata["deletionTimestamp"] = timestamp(now + seconds)
     metadata["deletionGracePeriodSeconds"] = seconds
     _next_generation(metadata)
     return True

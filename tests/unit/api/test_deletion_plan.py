@@ -50,6 +50,18 @@ def test_grace_is_what_the_client_says_or_what_the_object_says() -> None:
     assert negative.obj["metadata"]["deletionGracePeriodSeconds"] == 1
 
 
+@pytest.mark.parametrize("seconds", [10**12, (1 << 63) - 1])
+def test_a_grace_period_that_never_ends_can_be_made_shorter(seconds: int) -> None:
+    marked = plan(stored(), DeleteOptions(), lambda _, wanted: seconds).obj
+    metadata = marked["metadata"]
+    assert metadata["deletionTimestamp"].startswith("9999-12-31T23:59:5")
+    shorter = DeleteOptions(grace_period_seconds=5)
+    planned = plan(marked, shorter, lambda _, wanted: seconds)
+    assert planned.step is Step.STORE
+    assert metadata["deletionTimestamp"] < "9999"
+    assert metadata["deletionGracePeriodSeconds"] == 5
+
+
 def test_a_grace_period_only_gets_shorter() -> None:
     marked = {"deletionTimestamp": "2030-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30}
 

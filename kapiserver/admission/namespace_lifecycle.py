@@ -3,8 +3,6 @@ the namespaces that the system lives in cannot be deleted."""
 
 from __future__ import annotations
 
-import orjson
-
 from kapiserver.admission.chain import CREATE, DELETE, Attributes, Phase, Rule
 from kapiserver.admission.plugin import Known
 from kapiserver.errors import Cause, Forbidden, NotFound, qualified
@@ -53,7 +51,7 @@ class NamespaceLifecycle:
         found = known or await self._known.store("", "namespaces").get("", namespace)
         if found is None:
             raise NotFound.of("", "namespaces", namespace)
-        if _terminating(found):
+        if found.is_terminating:
             raise _refusal(attributes)
         attributes.depends_on = found
 
@@ -61,12 +59,6 @@ class NamespaceLifecycle:
 def _needs_namespace(attributes: Attributes) -> bool:
     definition = attributes.definition
     return definition.namespaced and definition.resource not in _QUESTIONS
-
-
-def _terminating(namespace: StoredObject) -> bool:
-    if b'"deletionTimestamp"' not in namespace.value:
-        return False
-    return "deletionTimestamp" in orjson.loads(namespace.value)["metadata"]
 
 
 def _refusal(attributes: Attributes) -> Forbidden:

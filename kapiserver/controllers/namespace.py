@@ -39,6 +39,8 @@ CONCURRENCY = 5
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 5.0
 
+_STEP = 64  # objects that are looked at in one go
+
 # Nothing else is deleted while there are objects of this kind.
 FIRST = "pods"
 
@@ -64,11 +66,10 @@ class NamespaceController:
 
     def _terminating(self, name: str) -> StoredObject | None:
         stored = self._namespaces.objects.get_now("", name)
-        if stored is None or b'"deletionTimestamp"' not in stored.value:
+        if stored is None or not stored.is_terminating:
             return None
-        obj = stored.decoded()
-        marked = "deletionTimestamp" in obj["metadata"]
-        return stored if marked and FINALIZER in obj.get("spec", {}).get("finalizers", ()) else None
+        finalizers = stored.decoded().get("spec", {}).get("finalizers", ())
+        return stored if FINALIZER in finalizers else None
 
     async def _finish(self, name: str) -> None:
         """See one namespace to its end; trouble is waited out, not given up on."""
@@ -128,13 +129,20 @@ class NamespaceController:
             remains.failures.append(error.message)
             return
         await self._services.scopes.storage.barrier()
-        left = [stored.decoded() for stored in scope.objects.select(Selection(namespace))]
+        left = list(scope.objects.select(Selection(namespace)))
         if not left:
             return
         remains.resources[f"{scope.resource}.{scope.group}"] += len(left)
-        finalizers = Counter(f for obj in left for f in obj["metadata"].get("finalizers") or ())
+        finalizers: Counter[str] = Counter()
+        has_time = False
+        for step, stored in enumerate(left, 1):
+            metadata = stored.decoded()["metadata"]
+            finalizers.update(metadata.get("finalizers") or ())
+            has_time = has_time or _has_time(metadata)
+            if step % _STEP == 0:  # there may be very many
+                await trio.lowlevel.checkpoint()
         remains.finalizers += finalizers
-        if not finalizers and not any(_has_time(obj["metadata"]) for obj in left):
+        if not finalizers and not has_time:
             kind = f"{scope.group}/{scope.definition.versions[0].name}, Resource={scope.resource}"
             remains.failures.append(
                 f"unexpected items still remain in namespace: {namespace} for gvr: {kind}"

@@ -103,6 +103,6 @@ def merged(old: Iterable[dict[str, Any]], new: Iterable[Object]) -> list[dict[st
     for condition in new:
         before = kept.get(condition["type"])
         if before is not None and before.get("status") == condition["status"]:
-            condition["lastTransitionTime"] = before.get("lastTransitionTime")
+            condition = {**condition, "lastTransitionTime": before.get("lastTransitionTime")}
         kept[condition["type"]] = condition
     return list(kept.values())

@@ -13,14 +13,16 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 
+from kapiserver.admission.namespace_lifecycle import TERMINATING
 from kapiserver.api.call import Services
 from kapiserver.api.scope import Scope
-from kapiserver.controllers.changes import Changes
+from kapiserver.controllers.changes import Changes, Key
 from kapiserver.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
+FIRST_RETRY_SECONDS = 1.0
+LAST_RETRY_SECONDS = 60.0
 
 # Make the object of a namespace what it has to be. Raises ApiError.
 LookAfter = Callable[[str], Awaitable[None]]
@@ -43,14 +45,22 @@ class PerNamespace:
 
     async def run(self) -> None:
         namespaces, objects = Changes(self._namespaces), Changes(self._scope.objects, self._name)
+        delays: dict[Key, float] = {}  # of those that failed when they were last looked at
+        waiting: set[Key] = set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(namespaces.run)
             nursery.start_soon(objects.run)
             nursery.start_soon(self._follow_objects, objects, namespaces)
             async for keys in namespaces:
                 for key in keys:
-                    if not await self._try(key[1]):
-                        nursery.start_soon(_again, namespaces, key)
+                    if await self._try(key[1]):
+                        delays.pop(key, None)
+                    elif key not in waiting:  # one alarm each, however often it is looked at
+                        waiting.add(key)
+                        delays[key] = min(
+                            2 * delays.get(key, FIRST_RETRY_SECONDS / 2), LAST_RETRY_SECONDS
+                        )
+                        nursery.start_soon(_again, namespaces, key, delays[key], waiting)
 
     async def _follow_objects(self, objects: Changes, namespaces: Changes) -> None:
         async for keys in objects:
@@ -60,13 +70,14 @@ class PerNamespace:
     async def _try(self, name: str) -> bool:
         """False: to be tried again."""
         namespace = self._namespaces.get_now("", name)
-        if namespace is None or b'"deletionTimestamp"' in namespace.value:
+        if namespace is None or namespace.is_terminating:
             return True
         try:
             await self._look_after(name)
         except ApiError as error:
             # there already, or the namespace is going away: both are as they should be
-            if error.code in (403, 404, 409):
+            ending = any(cause.reason == TERMINATING for cause in error.causes)
+            if error.code in (404, 409) or ending:
                 return True
             kind = self._scope.kind
             log.warning("namespace %s has no %s %s yet: %s", name, kind, self._name, error.message)
@@ -74,6 +85,7 @@ class PerNamespace:
         return True
 
 
-async def _again(namespaces: Changes, key: tuple[str, str]) -> None:
-    await trio.sleep(RETRY_SECONDS)
+async def _again(namespaces: Changes, key: Key, delay: float, waiting: set[Key]) -> None:
+    await trio.sleep(delay)
+    waiting.discard(key)
     namespaces.add(key)

@@ -70,9 +70,14 @@ class Owners:
         )
 
     def is_elsewhere(self, owner: OwnerReference, namespace: str) -> bool:
-        """Whether an owner that is not there for this namespace is in another one."""
+        """Whether an owner that is not there for this namespace is in another one.
+
+        One whose deletion was seen is nowhere, so that the many dependents of what was deleted do
+        not make anybody look through all namespaces.
+        """
         scope = self._scope(owner)
-        if scope is None or not scope.definition.namespaced:
+        gone = self._graph.went_from(owner.uid) is not None
+        if gone or scope is None or not scope.definition.namespaced:
             return False
         for other in self._scopes.stored("", "namespaces").objects.select(Selection()):
             if other.name != namespace:

@@ -37,6 +37,15 @@ async def test_a_namespace_that_goes_away_keeps_nothing_back(api: Api) -> None:
     assert (await api.get(accounts("brief"))).json["items"] == []
 
 
+async def test_a_label_does_not_make_a_namespace_go_away(api: Api) -> None:
+    events = await api.watch("/api/v1/serviceaccounts?watch=1")
+    api.nursery.start_soon(ServiceAccountController(api.services).run)
+    await events.wait_for(4)
+    labels = {"deletionTimestamp": "2026"}
+    await api.post(NAMESPACES, {"metadata": {"name": "labelled", "labels": labels}})
+    assert (await events.wait_for(5))[-1]["object"]["metadata"]["namespace"] == "labelled"
+
+
 async def test_the_first_namespaces_have_theirs_before_anybody_asks(api: Api) -> None:
     await ServiceAccountController(api.services).ensure(["default", "not-there"])
     assert (await api.get(f"{accounts('default')}/default")).status == 200

@@ -179,7 +179,7 @@ async def _table_answer(call: Call, page: ListPage, output: Output) -> Response:
 async def _metadata_answer(call: Call, page: ListPage, output: Output) -> Response:
     items: list[bytes] = []
     for index, stored in enumerate(page.items, start=1):
-        items.append(partial_metadata(stored.decoded()["metadata"], output.meta_version))
+        items.append(partial_metadata(stored.parsed()["metadata"], output.meta_version))
         if index % DECODED_PER_CHECKPOINT == 0:
             await trio.lowlevel.checkpoint()
     api_version = f"meta.k8s.io/{output.meta_version}"

@@ -7,7 +7,7 @@ Table. Cells are computed when a client asks, never kept.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,7 +15,7 @@ import orjson
 
 from kapiserver.api.render import partial_metadata
 from kapiserver.api.scope import Scope
-from kapiserver.resources.definition import Column, ResourceDefinition
+from kapiserver.resources.definition import Column, Object, ResourceDefinition
 from kapiserver.resources.printing import AGE, NAME
 from kapiserver.storage import StoredObject
 
@@ -50,12 +50,18 @@ def described(column: Column, scope: Scope) -> dict[str, Any]:
     }
 
 
+def _each(columns: Sequence[Column]) -> Callable[[Object, float], list[Any]]:
+    """A row of cells that know nothing of each other."""
+    made = tuple(column.cell for column in columns)
+    return lambda obj, now: [cell(obj, now) for cell in made]
+
+
 class TableWriter:
     """Writes Tables of one scope. `include` says how much of the object comes with its row."""
 
     def __init__(self, scope: Scope, include: str, meta_version: str) -> None:
         self._scope = scope
-        self._columns = columns_of(scope.definition)
+        self._cells = scope.definition.row_cells or _each(columns_of(scope.definition))
         self._conditions = scope.definition.row_conditions
         self.include = include
         self.meta_version = meta_version
@@ -64,19 +70,18 @@ class TableWriter:
         """The rows of a list: in the order of its table, and the default one marked."""
         now, definition = time.time(), self._scope.definition
         if (key := definition.row_order) is not None:
-            listed = sorted(listed, key=lambda stored: key(stored.decoded()))
+            listed = sorted(listed, key=lambda stored: key(stored.parsed()))
         default = None
         if definition.default_of is not None:
-            default = definition.default_of([stored.decoded() for stored in listed])
+            default = definition.default_of([stored.parsed() for stored in listed])
         for place, stored in enumerate(listed):
             yield self.row(stored, now, default=place == default)
 
     def row(
         self, stored: StoredObject, now: float | None = None, *, default: bool = False
     ) -> bytes:
-        obj = stored.decoded()
-        now = time.time() if now is None else now
-        values = [column.cell(obj, now) for column in self._columns]
+        obj = stored.parsed()
+        values = self._cells(obj, time.time() if now is None else now)
         if default:
             values[0] += " (default)"
         cells = orjson.dumps(values)
@@ -91,7 +96,7 @@ class TableWriter:
 
     def bookmark_row(self, metadata: dict[str, Any]) -> bytes:
         """The row of an object that is nothing but a resourceVersion."""
-        cells = orjson.dumps([column.cell({"metadata": {}}, 0.0) for column in self._columns])
+        cells = orjson.dumps(self._cells({"metadata": {}}, 0.0))
         return b'{"cells":%b,"object":%b}' % (cells, partial_metadata(metadata, self.meta_version))
 
     def table(

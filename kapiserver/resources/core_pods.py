@@ -38,7 +38,7 @@ from kapiserver.resources.pod_prepare import (
     resized,
 )
 from kapiserver.resources.pod_resources import default_pod_level, qos_class
-from kapiserver.resources.pod_table import COLUMNS, row_conditions
+from kapiserver.resources.pod_table import COLUMNS, cells, row_conditions
 from kapiserver.resources.printing import dig, items, text
 from kapiserver.resources.strategies import (
     put_back,
@@ -215,6 +215,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             status_keeps=("deletionTimestamp", "ownerReferences"),
         ),
         columns=COLUMNS,
+        row_cells=cells,
         row_conditions=row_conditions,
         fields=FIELDS,
     ),

@@ -154,6 +154,8 @@ class ResourceDefinition:
     strategy: Strategy = field(default_factory=Strategy)
     name_rule: NameRule | None = None  # None: DNS-1123 subdomain
     columns: tuple[Column, ...] = ()  # empty: Name and Age
+    # all cells of a row at once, where columns have work in common: what their own cells say
+    row_cells: Callable[[Object, float], list[Any]] | None = None
     # conditions of a table row, such as Completed for pods that ran to their end
     row_conditions: Callable[[Object], list[Object]] | None = None
     # the order of rows in the table of a list: as the list has them, unless there is a key

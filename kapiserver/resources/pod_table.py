@@ -9,13 +9,14 @@ from kapiserver.resources.printing import (
     AGE,
     NAME,
     NONE,
+    Cell,
+    age,
     column,
     doc,
-    items,
+    name,
     since,
     text,
     unix_time,
-    value_at,
 )
 
 
@@ -87,7 +88,7 @@ def summarize(pod: Object) -> Summary:
     container's word overruling later ones. Sidecars (init containers that restart) count as
     regular containers in READY and RESTARTS.
 
-    Lists of pods call this for every cell: it reads the dicts directly.
+    Lists of pods call this for every row: it reads the dicts directly.
     """
     spec, status = pod.get("spec") or _EMPTY, pod.get("status") or _EMPTY
     conditions: list[Object] = status.get("conditions") or []
@@ -145,43 +146,57 @@ def summarize(pod: Object) -> Summary:
     return Summary(ready, total, reason, restarts)
 
 
-def _ready(pod: Object, now: float) -> str:
+def cells(pod: Object, now: float) -> list[Any]:
+    """All cells of a row: most of them come from the one summary."""
+    spec, status = pod.get("spec") or _EMPTY, pod.get("status") or _EMPTY
     summary = summarize(pod)
-    return f"{summary.ready}/{summary.total}"
+    return [
+        name(pod, now),
+        f"{summary.ready}/{summary.total}",
+        summary.reason,
+        _restarts(summary.restarts, now),
+        age(pod, now),
+        _ip(status),
+        spec.get("nodeName") or NONE,
+        status.get("nominatedNodeName") or NONE,
+        _readiness_gates(spec, status),
+    ]
 
 
-def _status(pod: Object, now: float) -> str:
-    return summarize(pod).reason
+def _cell(position: int) -> Cell:
+    return lambda pod, now: cells(pod, now)[position]
 
 
-def _restarts(pod: Object, now: float) -> str:
-    restarts = summarize(pod).restarts
+def _restarts(restarts: Restarts, now: float) -> str:
     if restarts.count and restarts.last:
         return f"{restarts.count} ({since(restarts.last, now)} ago)"
     return str(restarts.count)
 
 
-def _ip(pod: Object, now: float) -> str:
-    addresses = items(pod, "status", "podIPs")
-    return (text(addresses[0], "ip") if addresses else text(pod, "status", "podIP")) or NONE
+def _ip(status: Object) -> str:
+    addresses = status.get("podIPs")
+    return (addresses[0].get("ip") if addresses else status.get("podIP")) or NONE
 
 
-def _readiness_gates(pod: Object, now: float) -> str:
-    gates = items(pod, "spec", "readinessGates")
+def _readiness_gates(spec: Object, status: Object) -> str:
+    gates = spec.get("readinessGates")
     if not gates:
         return NONE
-    conditions = items(pod, "status", "conditions")
-    passed = sum(_holds(conditions, text(gate, "conditionType")) for gate in gates)
+    conditions = status.get("conditions") or []
+    passed = sum(_holds(conditions, gate.get("conditionType", "")) for gate in gates)
     return f"{passed}/{len(gates)}"
+
+
+_ENDED = {
+    "Succeeded": "The pod has completed successfully.",
+    "Failed": "The pod failed.",
+}
 
 
 def row_conditions(pod: Object) -> list[dict[str, Any]]:
     """Table row conditions: a pod that has run to its end is marked as completed."""
     phase = text(pod, "status", "phase")
-    message = {
-        "Succeeded": "The pod has completed successfully.",
-        "Failed": "The pod failed.",
-    }.get(phase)
+    message = _ENDED.get(phase)
     if message is None:
         return []
     return [{"type": "Completed", "status": "True", "reason": phase, "message": message}]
@@ -189,29 +204,19 @@ def row_conditions(pod: Object) -> list[dict[str, Any]]:
 
 COLUMNS = (
     NAME,
-    column("Ready", _ready, "The aggregate readiness state of this pod for accepting traffic."),
-    column("Status", _status, "The aggregate status of the containers in this pod."),
+    column("Ready", _cell(1), "The aggregate readiness state of this pod for accepting traffic."),
+    column("Status", _cell(2), "The aggregate status of the containers in this pod."),
     column(
         "Restarts",
-        _restarts,
+        _cell(3),
         (
             "The number of times the containers in this pod have been restarted and when the last"
             " container in this pod has restarted."
         ),
     ),
     AGE,
-    column("IP", _ip, doc("core.v1.PodStatus.podIP"), wide=True),
-    column(
-        "Node",
-        value_at("spec", "nodeName", absent=NONE),
-        doc("core.v1.PodSpec.nodeName"),
-        wide=True,
-    ),
-    column(
-        "Nominated Node",
-        value_at("status", "nominatedNodeName", absent=NONE),
-        doc("core.v1.PodStatus.nominatedNodeName"),
-        wide=True,
-    ),
-    column("Readiness Gates", _readiness_gates, doc("core.v1.PodSpec.readinessGates"), wide=True),
+    column("IP", _cell(5), doc("core.v1.PodStatus.podIP"), wide=True),
+    column("Node", _cell(6), doc("core.v1.PodSpec.nodeName"), wide=True),
+    column("Nominated Node", _cell(7), doc("core.v1.PodStatus.nominatedNodeName"), wide=True),
+    column("Readiness Gates", _cell(8), doc("core.v1.PodSpec.readinessGates"), wide=True),
 )

@@ -107,8 +107,7 @@ class Kind:
 
     def show(self, stored: Object) -> None:
         """Everything that is read from an object in storage."""
-        for column in self.definition.columns:
-            orjson.dumps(column.cell(stored, 0.0))
+        self._show_row(stored)
         if self.definition.row_conditions is not None:
             orjson.dumps(self.definition.row_conditions(stored))
         for field in self.definition.selectable_fields.values():
@@ -127,6 +126,18 @@ class Kind:
                 ENCODER.document(served)
             except Unwritable:
                 continue
+
+    def _show_row(self, stored: Object) -> None:
+        """Cells are the same one by one and together, with the nulls of storage and without."""
+        cells = [column.cell(stored, 0.0) for column in self.definition.columns]
+        orjson.dumps(cells)
+        finished = copy.deepcopy(stored)
+        SCHEMAS.validator(self.stored_schema).complete(finished, FINISH)
+        assert cells == [column.cell(finished, 0.0) for column in self.definition.columns]
+        if self.definition.row_cells is not None:
+            assert self.definition.row_cells(finished, 0.0) == cells
+        fields = self.definition.selectable_fields.values()
+        assert [field(stored) for field in fields] == [field(finished) for field in fields]
 
 
 def _stored_schema(definition: ResourceDefinition) -> str:

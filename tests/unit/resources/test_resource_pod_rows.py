@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from resource_rows import REGISTRY, ago, named, row
+from resource_rows import NOW, REGISTRY, ago, named, row
 
 from kapiserver.resources.definition import Object
 
@@ -202,6 +202,15 @@ def test_a_wide_pod() -> None:
     shown = row("pods", obj, wide=True)
     assert list(shown)[5:] == ["IP", "Node", "Nominated Node", "Readiness Gates"]
     assert list(shown.values())[5:] == ["10.0.0.7", "n1", "<none>", "1/2"]
+
+
+def test_a_row_of_cells_is_what_the_columns_say() -> None:
+    definition = REGISTRY.resource("", "pods")
+    assert definition is not None
+    assert definition.row_cells is not None
+    for obj, _ in PODS.values():
+        one_by_one = [column.cell(obj, NOW.timestamp()) for column in definition.columns]
+        assert definition.row_cells(obj, NOW.timestamp()) == one_by_one
 
 
 def test_finished_pods_are_marked_as_completed_rows() -> None:

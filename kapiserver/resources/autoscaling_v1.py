@@ -6,11 +6,23 @@ the v1 object, in their documented JSON form, so that a v1 client's read-modify-
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
 from kapiserver.resources.definition import Object
+from kapiserver.resources.typed_reading import (
+    SELECTOR,
+    Reader,
+    fields_of,
+    integer,
+    items,
+    quantity,
+    struct,
+    text,
+    time,
+)
 
 _PREFIX = "autoscaling.alpha.kubernetes.io/"
 METRICS = f"{_PREFIX}metrics"
@@ -32,59 +44,66 @@ _CPU = "cpu"
 class _Field(NamedTuple):
     flat: str
     nested: tuple[str, ...]
+    read: Reader
     zero: object = None  # what is written for an absent value; None: nothing is
+
+    @property
+    def absent(self) -> Any:
+        """A zero of its own for each object that it is written to."""
+        return dict(self.zero) if isinstance(self.zero, dict) else self.zero
 
 
 # v2 nests values under target/current; the annotations spell each as a field, in this order.
-_NAME = _Field("metricName", ("metric", "name"), "")
-_SELECTOR = _Field("selector", ("metric", "selector"))
+_NAME = _Field("metricName", ("metric", "name"), text, "")
+_SELECTOR = _Field("selector", ("metric", "selector"), SELECTOR)
+_OBJECT = _Field("target", ("describedObject",), struct(kind=text, name=text, apiVersion=text), {})
 _TARGET_AVERAGE = ("target", "averageValue")
 _RESOURCE = (
-    _Field("name", ("name",), ""),
-    _Field("targetAverageUtilization", ("target", "averageUtilization")),
-    _Field("targetAverageValue", _TARGET_AVERAGE),
+    _Field("name", ("name",), text, ""),
+    _Field("targetAverageUtilization", ("target", "averageUtilization"), integer),
+    _Field("targetAverageValue", _TARGET_AVERAGE, quantity),
 )
-_CONTAINER = _Field("container", ("container",), "")
+_CONTAINER = _Field("container", ("container",), text, "")
 _TARGETS: dict[str, tuple[_Field, ...]] = {
     "object": (
-        _Field("target", ("describedObject",), {}),
+        _OBJECT,
         _NAME,
-        _Field("targetValue", ("target", "value"), "0"),
+        _Field("targetValue", ("target", "value"), quantity, "0"),
         _SELECTOR,
-        _Field("averageValue", _TARGET_AVERAGE),
+        _Field("averageValue", _TARGET_AVERAGE, quantity),
     ),
-    "pods": (_NAME, _Field("targetAverageValue", _TARGET_AVERAGE, "0"), _SELECTOR),
+    "pods": (_NAME, _Field("targetAverageValue", _TARGET_AVERAGE, quantity, "0"), _SELECTOR),
     "resource": _RESOURCE,
     "containerResource": (*_RESOURCE, _CONTAINER),
     "external": (
         _NAME,
-        _Field("metricSelector", ("metric", "selector")),
-        _Field("targetValue", ("target", "value")),
-        _Field("targetAverageValue", _TARGET_AVERAGE),
+        _Field("metricSelector", ("metric", "selector"), SELECTOR),
+        _Field("targetValue", ("target", "value"), quantity),
+        _Field("targetAverageValue", _TARGET_AVERAGE, quantity),
     ),
 }
 _CURRENT_AVERAGE = ("current", "averageValue")
 _USED = (
-    _Field("name", ("name",), ""),
-    _Field("currentAverageUtilization", ("current", "averageUtilization")),
-    _Field("currentAverageValue", _CURRENT_AVERAGE, "0"),
+    _Field("name", ("name",), text, ""),
+    _Field("currentAverageUtilization", ("current", "averageUtilization"), integer),
+    _Field("currentAverageValue", _CURRENT_AVERAGE, quantity, "0"),
 )
 _CURRENTS: dict[str, tuple[_Field, ...]] = {
     "object": (
-        _Field("target", ("describedObject",), {}),
+        _OBJECT,
         _NAME,
-        _Field("currentValue", ("current", "value"), "0"),
+        _Field("currentValue", ("current", "value"), quantity, "0"),
         _SELECTOR,
-        _Field("averageValue", _CURRENT_AVERAGE),
+        _Field("averageValue", _CURRENT_AVERAGE, quantity),
     ),
-    "pods": (_NAME, _Field("currentAverageValue", _CURRENT_AVERAGE, "0"), _SELECTOR),
+    "pods": (_NAME, _Field("currentAverageValue", _CURRENT_AVERAGE, quantity, "0"), _SELECTOR),
     "resource": _USED,
     "containerResource": (*_USED, _CONTAINER),
     "external": (
         _NAME,
-        _Field("metricSelector", ("metric", "selector")),
-        _Field("currentValue", ("current", "value"), "0"),
-        _Field("currentAverageValue", _CURRENT_AVERAGE),
+        _Field("metricSelector", ("metric", "selector"), SELECTOR),
+        _Field("currentValue", ("current", "value"), quantity, "0"),
+        _Field("currentAverageValue", _CURRENT_AVERAGE, quantity),
     ),
 }
 # The value that decides the type of a target, the type with it and the type without.
@@ -99,6 +118,16 @@ _TYPES = {
 _POLICY_FIELDS = ("type", "value", "periodSeconds")
 _RULE_FIELDS = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
 _DIRECTIONS = ("scaleUp", "scaleDown")
+_rules = struct(
+    stabilizationWindowSeconds=integer,
+    selectPolicy=text,
+    policies=items(struct(type=text, value=integer, periodSeconds=integer)),
+    tolerance=quantity,
+)
+_behavior = struct(scaleUp=_rules, scaleDown=_rules)
+_conditions = items(
+    struct(type=text, status=text, lastTransitionTime=time, reason=text, message=text)
+)
 
 
 def from_v2(obj: Object) -> None:
@@ -139,26 +168,25 @@ def from_v2(obj: Object) -> None:
 def to_v2(obj: Object) -> None:
     held = (obj.get("metadata") or {}).get("annotations") or {}
     spec = obj.setdefault("spec", {})
-    metrics = [_nested(metric, _TARGETS) for metric in _list(held, METRICS)]
+    metrics = _read(held, METRICS, items(partial(_nested, _TARGETS))) or []
     utilization = spec.pop("targetCPUUtilizationPercentage", None)
     if utilization is not None:
         target = {"type": "Utilization", "averageUtilization": utilization}
         metrics.append({"type": "Resource", "resource": {"name": _CPU, "target": target}})
     if metrics:
         spec["metrics"] = metrics
-    behavior = _decoded(held, BEHAVIOR)
-    if isinstance(behavior, dict):
-        spec["behavior"] = _behavior(behavior)
+    if behavior := _read(held, BEHAVIOR, _behavior):
+        spec["behavior"] = behavior
     status = obj.get("status")
     if isinstance(status, dict):
         used = status.pop("currentCPUUtilizationPercentage", None)
-        current = [_nested(metric, _CURRENTS) for metric in _list(held, CURRENT_METRICS)]
+        current = _read(held, CURRENT_METRICS, items(partial(_nested, _CURRENTS))) or []
         if used is not None and not current:
             value = {"averageUtilization": used}
             current.append({"type": "Resource", "resource": {"name": _CPU, "current": value}})
         if current:
             status["currentMetrics"] = current
-        if conditions := _list(held, CONDITIONS):
+        if conditions := _read(held, CONDITIONS, _conditions):
             status["conditions"] = conditions
     drop_round_trip(obj)
 
@@ -184,19 +212,13 @@ def _utilization(metric: Object, side: str) -> Any:
     return (metric["resource"].get(side) or {}).get("averageUtilization")
 
 
-def _decoded(annotations: Object, name: str) -> Any:
+def _read(annotations: Object, name: str, read: Reader) -> Any:
+    """What an annotation holds; one that is not what it should be counts as absent."""
     try:
-        return orjson.loads(annotations.get(name, "null"))
-    except orjson.JSONDecodeError:
+        value = orjson.loads(annotations.get(name, "null"))
+        return None if value is None else read(value)
+    except ValueError:
         return None
-
-
-def _list(annotations: Object, name: str) -> list[Object]:
-    """What an annotation lists; one that is not what it should be counts as absent."""
-    value = _decoded(annotations, name)
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        return []
-    return value
 
 
 def _flattened(metric: Object, kinds: dict[str, tuple[_Field, ...]]) -> Object:
@@ -210,23 +232,24 @@ def _flattened(metric: Object, kinds: dict[str, tuple[_Field, ...]]) -> Object:
             for step in field.nested:
                 value = (value or {}).get(step)
             if value is None:
-                value = field.zero
+                value = field.absent
             if value is not None:
                 flat[kind][field.flat] = value
     return flat
 
 
-def _nested(metric: Object, kinds: dict[str, tuple[_Field, ...]]) -> Object:
-    nested: Object = {"type": metric.get("type", "")}
+def _nested(kinds: dict[str, tuple[_Field, ...]], metric: Any) -> Object:
+    """Raises ValueError."""
+    held = fields_of(metric)
+    nested: Object = {"type": text(held.get("type", ""))}
     for kind, fields in kinds.items():
-        flat = metric.get(kind)
-        if not isinstance(flat, dict):
+        if (given := held.get(kind.lower())) is None:
             continue
+        flat = fields_of(given)
         source: Object = {}
         for field in fields:
-            value = flat.get(field.flat)
-            if value is None:
-                value = field.zero
+            value = flat.get(field.flat.lower())
+            value = field.absent if value is None else field.read(value)
             if value is None:
                 continue
             into = source
@@ -258,20 +281,3 @@ def _go_behavior(behavior: Object) -> Object:
                 ]
         spelled[_go_name(direction)] = rules
     return spelled
-
-
-def _read(spelled: Any, fields: tuple[str, ...]) -> Object:
-    """The fields that are set, whatever the case of their names."""
-    if not isinstance(spelled, dict):
-        return {}
-    held = {name.lower(): value for name, value in spelled.items()}
-    return {f: held[f.lower()] for f in fields if held.get(f.lower()) is not None}
-
-
-def _behavior(spelled: Object) -> Object:
-    behavior = _read(spelled, _DIRECTIONS)
-    for direction, written in behavior.items():
-        rules = behavior[direction] = _read(written, _RULE_FIELDS)
-        if "policies" in rules:
-            rules["policies"] = [_read(p, _POLICY_FIELDS) for p in rules["policies"]]
-    return behavior

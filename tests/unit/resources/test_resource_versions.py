@@ -8,7 +8,14 @@ import json
 import pytest
 from resource_writes import create
 
-from kapiserver.resources.autoscaling_v1 import BEHAVIOR, CURRENT_METRICS, METRICS, from_v2, to_v2
+from kapiserver.resources.autoscaling_v1 import (
+    BEHAVIOR,
+    CONDITIONS,
+    CURRENT_METRICS,
+    METRICS,
+    from_v2,
+    to_v2,
+)
 from kapiserver.resources.core_events import from_core, to_core
 from kapiserver.resources.definition import Object
 from kapiserver.resources.registry import builtin_registry
@@ -229,6 +236,52 @@ def test_annotations_that_are_not_json_are_ignored() -> None:
     obj: Object = {"metadata": {"annotations": {METRICS: "{"}}, "spec": {"maxReplicas": 1}}
     to_v2(obj)
     assert obj == {"metadata": {}, "spec": {"maxReplicas": 1}}
+
+
+MISTYPED = [
+    (METRICS, [{"type": "Object", "object": {"metricName": 5}}]),
+    (METRICS, [{"type": "Object", "object": {"target": "Ingress"}}]),
+    (METRICS, [{"type": "Pods", "pods": {"selector": {"matchLabels": {"a": 1}}}}]),
+    (METRICS, [{"type": "Pods", "pods": {"targetAverageValue": "many"}}]),
+    (METRICS, [{"type": "Resource", "resource": {"targetAverageUtilization": "50"}}]),
+    (METRICS, [{"type": "Resource", "resource": {"targetAverageUtilization": 1 << 31}}]),
+    (METRICS, [{"type": 5}]),
+    (METRICS, ["Resource"]),
+    (METRICS, {"type": "Resource"}),
+    (CURRENT_METRICS, [{"type": "Pods", "pods": {"currentAverageValue": []}}]),
+    (CONDITIONS, [{"type": "AbleToScale", "lastTransitionTime": "yesterday"}]),
+    (BEHAVIOR, {"ScaleUp": {"Policies": 5}}),
+    (BEHAVIOR, {"ScaleUp": {"StabilizationWindowSeconds": "60"}}),
+    (BEHAVIOR, ["ScaleUp"]),
+]
+
+
+@pytest.mark.parametrize(("annotation", "value"), MISTYPED)
+def test_annotations_of_other_types_are_ignored(annotation: str, value: object) -> None:
+    held = {annotation: json.dumps(value)}
+    obj: Object = {"metadata": {"annotations": held}, "spec": {}, "status": {}}
+    to_v2(obj)
+    assert obj == {"metadata": {}, "spec": {}, "status": {}}
+
+
+def test_numbers_in_annotations_are_quantities_and_names_may_have_capitals() -> None:
+    metric = {"Type": "Pods", "Pods": {"MetricName": "load", "TargetAverageValue": 1000}}
+    obj: Object = {"metadata": {"annotations": {METRICS: json.dumps([metric])}}}
+    to_v2(obj)
+    target = {"type": "AverageValue", "averageValue": "1k"}
+    pods = {"metric": {"name": "load"}, "target": target}
+    assert obj["spec"]["metrics"] == [{"type": "Pods", "pods": pods}]
+
+
+def test_what_is_absent_is_not_shared() -> None:
+    held = {METRICS: json.dumps([{"type": "Object", "object": {}}])}
+    first: Object = {"metadata": {"annotations": dict(held)}}
+    to_v2(first)
+    described = first["spec"]["metrics"][0]["object"]["describedObject"]
+    described["name"] = "mine"
+    second: Object = {"metadata": {"annotations": dict(held)}}
+    to_v2(second)
+    assert second["spec"]["metrics"][0]["object"]["describedObject"] == {}
 
 
 def test_an_event_is_the_same_in_both_groups() -> None:

@@ -19,6 +19,7 @@ ROLLBACK = "deprecated.deployment.rollback.to"
 
 _number = re.compile(r"[+-]?[0-9]+")
 _MAX = 2**63
+_LONGEST = 20  # digits: one more than any such number has
 
 
 def _annotations(obj: Object) -> dict[str, str]:
@@ -32,17 +33,21 @@ def _set(obj: Object, key: str, number: int) -> None:
 
 
 def _parsed(text: str, kind: str, prefix: str = "") -> int:
-    problem = ""
+    problem, number = "", 0
     if not _number.fullmatch(text):
         problem = "invalid syntax"
-    elif not -_MAX <= int(text[:40]) < _MAX:
-        problem = "value out of range"
+    else:
+        # zeros in front say nothing, and what is left may still be longer than Python reads
+        digits = text.lstrip("+-").lstrip("0")[:_LONGEST] or "0"
+        number = -int(digits) if text.startswith("-") else int(digits)
+        if not -_MAX <= number < _MAX:
+            problem = "value out of range"
     if problem:
         raise BadRequest(
             f'{kind} in version "v1" cannot be handled as a {kind}: {prefix}strconv.ParseInt: '
             f"parsing {shown(text)}: {problem}"
         )
-    return int(text)
+    return number
 
 
 def read_template_generation(daemons: Object) -> None:

@@ -5,7 +5,7 @@ What Go's ASN.1 parser says of bytes that are no certificate request is not repe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cryptography import x509
@@ -189,26 +189,24 @@ def _chain_problem(text: bytes) -> str:
             return f'only CERTIFICATE PEM blocks are allowed, found "{block.kind}"'
         if block.has_headers:
             return "no PEM block headers are permitted"
-        certificates = _concatenated(block.data)
-        if not certificates:
+        if not block.data:
             return "found CERTIFICATE PEM block containing 0 certificates"
-        if any(certificate_of(certificate) is None for certificate in certificates):
+        if any(certificate_of(each) is None for each in _concatenated(block.data)):
             return MALFORMED
     return "" if count else "must contain at least one CERTIFICATE PEM block"
 
 
-def _concatenated(data: bytes) -> list[bytes]:
+def _concatenated(data: bytes) -> Iterator[bytes]:
     """The DER values that follow each other, as long as their headers say how long they are."""
-    values = []
-    while data:
-        size = data[1] if len(data) > 1 else 0
-        header = 2
+    at = 0
+    while at < len(data):
+        size = data[at + 1] if at + 1 < len(data) else 0
+        body = at + 2
         if size > _LONG_FORM:
-            header += size - _LONG_FORM
-            size = int.from_bytes(data[2:header], "big")
-        values.append(data[: header + size])
-        data = data[header + size :]
-    return values
+            body += size - _LONG_FORM
+            size = int.from_bytes(data[at + 2 : body], "big")
+        yield data[at : body + size]
+        at = body + size
 
 
 # -- trust bundles -----------------------------------------------------------------------------

@@ -216,6 +216,7 @@ def test_blocks_with_several_certificates_or_with_none() -> None:
         (b"", "found CERTIFICATE PEM block containing 0 certificates"),
         (der[0] + b"\x30\x01", "x509: malformed certificate"),
         (der[0][:-1], "x509: malformed certificate"),
+        (bytes(700_000), "x509: malformed certificate"),  # many values of two bytes
     ):
         block = pem_block("CERTIFICATE", body)
         new = changed(old, "status.certificate", encoded(block.encode()))

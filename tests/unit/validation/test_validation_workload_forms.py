@@ -78,7 +78,9 @@ def _generation_of(daemons: Object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [((), "1"), (("0",), "1"), (("-4",), "1"), (("+7",), "7")]
+    ("given", "kept"),
+    [((), "1"), (("0",), "1"), (("-4",), "1"), (("+7",), "7"), (("0" * 5000 + "7",), "7")],
+    ids=len,
 )
 def test_daemon_sets_count_their_templates_in_an_annotation(
     given: tuple[str, ...], kept: str
@@ -114,8 +116,11 @@ def test_annotations_that_stand_for_numbers_must_be_numbers() -> None:
     )
     with pytest.raises(BadRequest, match=re.escape(refusal)):
         created("daemonsets.apps", _daemons("x"))
-    with pytest.raises(BadRequest, match="value out of range"):
-        created("deployments.apps", changed(DEPLOYMENT, "metadata.annotations", {_BACK: "9" * 20}))
+    for number in ("9" * 20, "-" + "9" * 20, "1" * 5000, "0" * 50 + "9" * 20):
+        with pytest.raises(BadRequest, match="value out of range"):
+            created(
+                "deployments.apps", changed(DEPLOYMENT, "metadata.annotations", {_BACK: number})
+            )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from inspect import signature
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 LONGEST = 512
 
@@ -24,6 +25,8 @@ def remembered(most: int) -> Callable[[_Function[Text, P, R]], _Function[Text, P
 
     def decorate(function: _Function[Text, P, R]) -> _Function[Text, P, R]:
         kept = lru_cache(most)(function)
+        if len(signature(function).parameters) == 1:  # most are: a call less deep
+            return _of_text_alone(function, kept)
 
         @wraps(function)
         def look(text: Text, /, *args: P.args, **more: P.kwargs) -> R:
@@ -34,3 +37,11 @@ def remembered(most: int) -> Callable[[_Function[Text, P, R]], _Function[Text, P
         return look
 
     return decorate
+
+
+def _of_text_alone(function: Callable[..., Any], kept: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def look(text: Any, /) -> Any:
+        return kept(text) if len(text) <= LONGEST else function(text)
+
+    return look

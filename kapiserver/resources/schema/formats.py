@@ -9,8 +9,8 @@ from __future__ import annotations
 import binascii
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
 
+from kapiserver.remembering import remembered
 from kapiserver.resources.schema.quantity import canonical_quantity, quantity_problem
 
 
@@ -125,7 +125,7 @@ def _time(value: str, *, micros: bool = False) -> datetime:
 # --- quantities ------------------------------------------------------------------------------
 
 
-@lru_cache(8192)
+@remembered(8192)
 def stored_quantity(value: str) -> str:
     """The canonical form of a quantity: what kube-apiserver stores for `1000m` is `1`."""
     text = value.strip()

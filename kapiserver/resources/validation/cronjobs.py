@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from functools import lru_cache
 from typing import Any
 
+from kapiserver.remembering import remembered
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid, required, unsupported
 from kapiserver.resources.validation.cron import schedule_problem
@@ -75,7 +75,7 @@ def _check_zone(found: Found, zone: str, path: str) -> None:
         found.append(invalid(path, zone, f"unknown time zone {zone}"))
 
 
-@lru_cache(1024)
+@remembered(1024)
 def _exists(zone: str) -> bool:
     known = zoneinfo.available_timezones()
     # a machine without a time zone database cannot tell: then the form must do

@@ -6,10 +6,10 @@ The wording follows k8s.io/apimachinery/pkg/util/validation.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from kapiserver.errors import Cause
+from kapiserver.remembering import remembered
 from kapiserver.resources.field_errors import invalid, required, unsupported
 from kapiserver.resources.names import (
     SUBDOMAIN_MAX,
@@ -46,7 +46,7 @@ _PORT_RANGE = in_range(1, 65535)
 _ID_RANGE = in_range(0, MAX_INT32)
 
 
-@lru_cache(4096)
+@remembered(4096)
 def environment_name(name: str) -> tuple[str, ...]:
     if _env_name.fullmatch(name):
         return ()
@@ -78,7 +78,7 @@ def config_key(key: str) -> list[str]:
     return problems
 
 
-@lru_cache(4096)
+@remembered(4096)
 def port_name(name: str) -> tuple[str, ...]:
     """IANA service names."""
     problems = []

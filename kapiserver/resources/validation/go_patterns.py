@@ -6,9 +6,9 @@ libraries call the same fault differs; the words here are Go's.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import re2  # type: ignore[import-untyped]
+
+from kapiserver.remembering import remembered
 
 _IN_GO = {
     "invalid escape sequence": "invalid escape sequence",
@@ -29,7 +29,7 @@ _QUIET = re2.Options()
 _QUIET.log_errors = False
 
 
-@lru_cache(4096)
+@remembered(4096)
 def pattern_problem(pattern: str) -> str:
     """Why the pattern does not compile, or nothing."""
     try:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from socket import AF_INET6, inet_ntop, inet_pton
 
-# not socket's, which pysyncobj puts its own in place of
-from _socket import AF_INET6, inet_ntop, inet_pton
-from functools import lru_cache
-
+from kapiserver.remembering import remembered
 from kapiserver.resources.field_errors import shown
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -27,7 +25,7 @@ _LONGEST = 64
 _digits = re.compile(r"[0-9]{1,4}")
 
 
-@lru_cache(8192)
+@remembered(8192)
 def parse_ip(text: str) -> Address | None:
     """The address, read leniently: an IPv4 address in an IPv6 one counts as IPv4."""
     if len(text) > _LONGEST or "%" in text:
@@ -78,7 +76,7 @@ def _packed(text: str) -> bytes | None:
         return None
 
 
-@lru_cache(8192)
+@remembered(8192)
 def ip_problems(text: str) -> tuple[str, ...]:
     if parse_ip(text) is None:
         return (BAD_IP,)
@@ -103,7 +101,7 @@ def canonical_ip_problems(text: str) -> list[str]:
     return [f'must be in canonical form ("{address}")']
 
 
-@lru_cache(4096)
+@remembered(4096)
 def parse_cidr(text: str) -> Network | None:
     """The range that an address with a prefix length lies in."""
     address_text, _, length = text.partition("/")
@@ -121,7 +119,7 @@ def _length(text: str, address: Address, length: int) -> int:
     return max(length - 96, 0) if ":" in text and address.version == 4 else length
 
 
-@lru_cache(4096)
+@remembered(4096)
 def cidr_problems(text: str) -> tuple[str, ...]:
     network = parse_cidr(text)
     if network is None:
@@ -186,7 +184,7 @@ def cidr_warnings(path: str, text: str) -> list[str]:
     return found
 
 
-@lru_cache(8192)
+@remembered(8192)
 def special_ip_problems(text: str) -> tuple[str, ...]:
     """Addresses that no endpoint of a service has, however they are spelt."""
     address = parse_ip(text)

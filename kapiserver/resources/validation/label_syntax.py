@@ -5,8 +5,8 @@ with every object."""
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from kapiserver.remembering import remembered
 from kapiserver.resources.names import SUBDOMAIN_MAX, dns1123_subdomain, max_length, regex_problem
 
 PART_MAX = 63
@@ -47,7 +47,7 @@ def _prefix(text: str) -> list[str]:
     ]
 
 
-@lru_cache(4096)
+@remembered(4096)
 def qualified_name(value: str) -> tuple[str, ...]:
     """`[prefix/]name`: label and annotation keys, finalizers."""
     problems: list[str] = []
@@ -72,7 +72,7 @@ def qualified_name(value: str) -> tuple[str, ...]:
     return tuple(problems)
 
 
-@lru_cache(4096)
+@remembered(4096)
 def label_value(value: str) -> tuple[str, ...]:
     problems = []
     if len(value) > PART_MAX:

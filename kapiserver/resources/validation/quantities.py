@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from kapiserver.remembering import remembered
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import (
     duplicate,
@@ -58,7 +59,7 @@ def is_native(name: str) -> bool:
     return "/" not in name or _NATIVE_DOMAIN in name
 
 
-@lru_cache(1024)
+@remembered(1024)
 def is_extended(name: str) -> bool:
     if is_native(name) or name.startswith("requests."):
         return False
@@ -73,7 +74,7 @@ def overcommits(name: str) -> bool:
     return is_native(name) and not name.startswith(HUGE_PAGES)
 
 
-@lru_cache(1024)
+@remembered(1024)
 def resource_name(name: str) -> tuple[str, ...]:
     """What is wrong with the name of something that there are amounts of."""
     problems = qualified_name(name)
@@ -85,7 +86,7 @@ def resource_name(name: str) -> tuple[str, ...]:
     return ()
 
 
-@lru_cache(1024)
+@remembered(1024)
 def container_resource(name: str) -> tuple[str, ...]:
     """What is wrong with the name of something that a container can ask for."""
     problems = resource_name(name)

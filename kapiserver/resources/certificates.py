@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kapiserver.errors import Cause
 from kapiserver.resources.declare import STATUS, Group, text_at
@@ -11,7 +12,6 @@ from kapiserver.resources.definition import (
     Column,
     Object,
     ResourceDefinition,
-    Subresource,
     WriteContext,
 )
 from kapiserver.resources.names import path_segment
@@ -203,7 +203,10 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         "certificatesigningrequests",
         namespaced=False,
         short=("csr",),
-        subresources=(Subresource("approval", ("get", "patch", "update")), STATUS),
+        subresources=(
+            replace(STATUS, name="approval", keeps=("spec", "status.certificate")),
+            replace(STATUS, keeps=("spec", "status.conditions")),
+        ),
         name_rule=path_segment,
         strategy=with_status(
             create=_claim_for_user,
@@ -211,6 +214,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             validate=_validate_request,
             complete=True,
             generation=False,
+            keeps=("spec", "status"),
         ),
         columns=(
             NAME,

@@ -56,6 +56,12 @@ from kapiserver.resources.validation.pod_warnings import (
 )
 
 _EDITABLE = ("get", "patch", "update")
+_RESIZED = (
+    "spec.containers.*.resources",
+    "spec.containers.*.resizePolicy",
+    "spec.initContainers.*.resources",
+    "spec.initContainers.*.resizePolicy",
+)
 _TERMINAL = ("Succeeded", "Failed")
 
 
@@ -191,7 +197,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(
             Subresource("attach", CONNECT_VERBS, "PodAttachOptions"),
             Subresource("binding", ("create",), "Binding"),
-            Subresource("ephemeralcontainers", _EDITABLE),
+            Subresource("ephemeralcontainers", _EDITABLE, changes=("spec.ephemeralContainers",)),
             Subresource(
                 "eviction", ("create",), "Eviction", "policy", "v1", accepted=("policy/v1beta1",)
             ),
@@ -199,7 +205,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             Subresource("log", ("get",)),
             Subresource("portforward", CONNECT_VERBS, "PodPortForwardOptions"),
             Subresource("proxy", PROXY_VERBS, "PodProxyOptions"),
-            Subresource("resize", _EDITABLE),
+            Subresource("resize", _EDITABLE, changes=_RESIZED),
             STATUS,
         ),
         strategy=Strategy(

@@ -98,6 +98,10 @@ class Subresource:
     group: str = ""
     version: str = ""
     accepted: tuple[str, ...] = ()  # other apiVersions that bodies may name, of the same shape
+    # Whose fields are nobody's through it. Dotted paths of what it leaves as it is, where that is
+    # not what others leave; or of all that it changes, with `*` for every item.
+    keeps: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,8 @@ class Strategy:
     generation_metadata: tuple[str, ...] = ()
     # fields of metadata that /status leaves as they are, so that nobody owns them through it
     status_keeps: tuple[str, ...] = ()
+    # dotted paths of what writing the object itself leaves as it is, where that is not the status
+    keeps: tuple[str, ...] = ()
 
 
 # Kinds without field labels of their own.

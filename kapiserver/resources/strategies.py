@@ -132,6 +132,7 @@ class Rules(TypedDict, total=False):
     unconditional_update: bool
     generation_metadata: tuple[str, ...]
     status_keeps: tuple[str, ...]
+    keeps: tuple[str, ...]
     terminating_phase: str
 
 
@@ -168,6 +169,7 @@ def without_status(
         bumps_generation=generation,
         generation_metadata=rules.get("generation_metadata", ()),
         status_keeps=rules.get("status_keeps", ()),
+        keeps=rules.get("keeps", ()),
         terminating_phase=rules.get("terminating_phase", ""),
     )
 

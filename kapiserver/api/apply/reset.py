@@ -1,7 +1,7 @@
 """What a way of writing cannot change, whatever is sent: it is never owned through it.
 
-The main resource does not write status, /status writes nothing but status and metadata, and a few
-resources and subresources write less. As upstream's strategies declare it (their reset fields).
+The main resource does not write status, /status writes nothing but status and metadata, and where
+something writes less, its definition says so. As upstream's strategies do (their reset fields).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from kapiserver.api.apply.elements import of_field
 from kapiserver.api.apply.sets import EMPTY, MEMBER, FieldSet, of_paths, within, without_trees
 from kapiserver.api.apply.types import MapType, Type
-from kapiserver.resources.definition import ALL_METADATA, ResourceDefinition
+from kapiserver.resources.definition import ALL_METADATA, ResourceDefinition, Subresource
 
 _ENVELOPE = ("apiVersion", "kind", "metadata", "status")
 
@@ -39,34 +39,15 @@ def _trees(*paths: str) -> FieldSet:
     )
 
 
-# (group, resource, subresource), where the rules of `reach_of` do not hold
-_EXCEPTIONS = {
-    ("", "pods", "ephemeralcontainers"): Reach(only=_trees("spec.ephemeralContainers")),
-    ("", "pods", "resize"): Reach(
-        only=_trees(
-            "spec.containers.*.resources",
-            "spec.containers.*.resizePolicy",
-            "spec.initContainers.*.resources",
-            "spec.initContainers.*.resizePolicy",
-        )
-    ),
-    ("certificates.k8s.io", "certificatesigningrequests", ""): Reach(_trees("spec", "status")),
-    ("certificates.k8s.io", "certificatesigningrequests", "status"): Reach(
-        _trees("spec", "status.conditions")
-    ),
-    ("certificates.k8s.io", "certificatesigningrequests", "approval"): Reach(
-        _trees("spec", "status.certificate")
-    ),
-}
-
-
 def reach_of(
     definition: ResourceDefinition, kind: Type, subresource: str, *, custom: bool
 ) -> Reach:
     """Custom resources take nothing but status through /status."""
-    exception = _EXCEPTIONS.get((definition.group, definition.plural, subresource))
-    if exception is not None:
-        return exception
+    declared = definition.subresource(subresource) if subresource else definition.strategy
+    if isinstance(declared, Subresource) and declared.changes:
+        return Reach(only=_trees(*declared.changes))
+    if declared is not None and declared.keeps:
+        return Reach(_trees(*declared.keeps))
     names = kind.fields if isinstance(kind, MapType) else {}
     if subresource == "status":
         out = {of_field(name): MEMBER for name in names if name not in _ENVELOPE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kapiserver.api.call import Call
+from kapiserver.api.go_text import package_of
 from kapiserver.api.negotiation import METADATA_LIST, TABLE, Output
 from kapiserver.api.options import include_object
 from kapiserver.api.render import is_metadata, is_plain, partial_metadata, respond_document
@@ -12,15 +13,12 @@ from kapiserver.errors import NotAcceptable
 from kapiserver.request import Response
 from kapiserver.storage import StoredObject
 
-# Groups whose package of Go types has another name than their first word.
-_PACKAGES = {"": "core", "events.k8s.io": "core", "internal.apiserver.k8s.io": "apiserverinternal"}
-
 
 def go_type(scope: Scope, kind: str) -> str:
     """An object or a list as upstream's messages print its type."""
     if scope.is_custom:
         return "*unstructured.Unstructured" + ("List" if kind == scope.list_kind else "")
-    return f"*{_PACKAGES.get(scope.group) or scope.group.partition('.')[0]}.{kind}"
+    return f"*{package_of(scope.group)}.{kind}"
 
 
 def object_answer(call: Call, stored: StoredObject, output: Output, status: int = 200) -> Response:

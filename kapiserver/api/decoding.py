@@ -23,7 +23,7 @@ from kapiserver.api.body import (
 )
 from kapiserver.api.body_type import BodyType
 from kapiserver.api.call import Call
-from kapiserver.api.go_text import kind_name
+from kapiserver.api.go_text import kind_name, package_of
 from kapiserver.api.large_bodies import apart
 from kapiserver.api.metadata import match_namespace, metadata_of
 from kapiserver.api.negotiation import YAML, body_media_type
@@ -39,8 +39,6 @@ _TYPE_META = (
     '"json:\\"kind,omitempty\\"" }'
 )
 
-# Where upstream's types of a group live, if not under the first part of its name.
-_PACKAGES = {"": "core", "events.k8s.io": "core"}
 # Kinds of the API's machinery: known in every version, or in every version of a group.
 _UNVERSIONED = frozenset(("Status", "APIVersions", "APIGroup", "APIGroupList", "APIResourceList"))
 _OPTIONS = frozenset(
@@ -191,8 +189,8 @@ def other_kind(call: Call, kind: str, group: str, version: str) -> str:
             f"the API version in the data ({api_version}) does not match the expected API "
             f"version ({wanted.api_version})"
         )
-    package = _PACKAGES.get(wanted.group) or wanted.group.partition(".")[0]
-    return f"converting ({go_type}) to ({package}.{wanted.kind}): unknown conversion"
+    target = f"{package_of(wanted.group)}.{wanted.kind}"
+    return f"converting ({go_type}) to ({target}): unknown conversion"
 
 
 def _go_type(call: Call, kind: str, group: str, version: str) -> str:

@@ -34,3 +34,12 @@ def kind_name(value: Any) -> str:
     if isinstance(value, str):
         return "string"
     return "array" if isinstance(value, list) else "object"
+
+
+# Groups whose package of Go types has another name than their first word.
+_PACKAGES = {"": "core", "events.k8s.io": "core", "internal.apiserver.k8s.io": "apiserverinternal"}
+
+
+def package_of(group: str) -> str:
+    """Where upstream's types of a group live."""
+    return _PACKAGES.get(group) or group.partition(".")[0]

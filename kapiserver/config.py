@@ -133,6 +133,8 @@ def make_config(given: Mapping[str, str], *, base: Path | None = None) -> Server
             flag = "--" + name.replace("_", "-")
             raise ConfigError(f"{flag}: {values[name]!r} is not one of {', '.join(allowed)}")
     config = ServerConfig(**values)
+    if not config.request_timeout > 0:
+        raise ConfigError("--request-timeout must be longer than nothing")
     if (config.tls_cert_file is None) != (config.tls_private_key_file is None):
         raise ConfigError("--tls-cert-file and --tls-private-key-file go together: set both")
     if (config.kubelet_client_certificate is None) != (config.kubelet_client_key is None):

@@ -78,6 +78,8 @@ def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
 def test_what_belongs_together_is_asked_for_together() -> None:
     with pytest.raises(ConfigError, match="go together"):
         make_config({"data-dir": "d", "tls-cert-file": "a.crt"})
+    with pytest.raises(ConfigError, match="--request-timeout must be longer"):
+        make_config({"data-dir": "d", "request-timeout": "0s"})
     with pytest.raises(ConfigError, match="--data-dir is not set"):
         make_config({})
 

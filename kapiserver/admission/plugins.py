@@ -71,12 +71,15 @@ _ALWAYS: tuple[Callable[[Known], Plugin], ...] = (DeviceClaims,)
 def make_chain(known: Known) -> AdmissionChain:
     """The plugins that are on by default or enabled, without those that are disabled."""
     settings = known.settings
-    makers = [
-        entry.make
+    wanted = [
+        entry
         for entry in PLUGINS
         if (entry.on or entry.name in settings.enable) and entry.name not in settings.disable
     ]
-    return AdmissionChain(rule for make in (*makers, *_ALWAYS) for rule in make(known).rules())
+    rules = [
+        rule._replace(plugin=entry.name) for entry in wanted for rule in entry.make(known).rules()
+    ]
+    return AdmissionChain((*rules, *(rule for make in _ALWAYS for rule in make(known).rules())))
 
 
 def problem_with(settings: AdmissionSettings) -> str:

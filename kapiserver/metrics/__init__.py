@@ -3,8 +3,3 @@
 Comes in: finished requests (a pipeline stage) and looks at the running parts when somebody
 scrapes. Goes out: the text format. Names are upstream's where upstream has the metric.
 """
-
-from kapiserver.metrics.exposition import Metrics
-from kapiserver.metrics.requests import RequestMetrics
-
-__all__ = ["Metrics", "RequestMetrics"]

@@ -39,7 +39,8 @@ from kapiserver.controllers.namespace import NamespaceController
 from kapiserver.controllers.root_certificates import RootCertificatePublisher
 from kapiserver.controllers.service_accounts import ServiceAccountController
 from kapiserver.http import AddressInUse, BadCertificate, bind, serve
-from kapiserver.metrics import Metrics, RequestMetrics
+from kapiserver.metrics.exposition import Metrics
+from kapiserver.metrics.requests import RequestMetrics
 from kapiserver.pipeline.assembly import make_dispatcher, make_services
 from kapiserver.pipeline.context import RequestContext
 from kapiserver.pipeline.dispatcher import PipelineDispatcher
@@ -147,8 +148,15 @@ class Node:
             authority=settings.authority_of(self._config),
             data_dir=str(self._config.data_dir),
         )
-        requests = RequestMetrics()
-        metrics = Metrics(requests, self.storage, self._store)
+        requests = RequestMetrics(self.services.scopes.registry.lookup)
+        metrics = Metrics(
+            requests,
+            self.services.scopes,
+            self.storage,
+            self._store,
+            self.services.admission,
+            health,
+        )
         identity = identity_of(self._config, self.services.scopes)
         components = component_verb(component_checks(self._leader_problem))
         return make_dispatcher(

@@ -46,7 +46,6 @@ class StorageSpec:
 class StorageMetrics:
     """Counters for /metrics."""
 
-    events_sent: int = 0
     watch_lags: int = 0
 
 
@@ -145,7 +144,7 @@ class Storage:
             self._wake = trio.Event()
             changed, self._changed = self._changed, {}
             for store in changed:
-                self.metrics.events_sent += await store.fan_out.deliver()
+                await store.fan_out.deliver()
             if trio.current_time() >= bookmark_at:
                 bookmark_at = trio.current_time() + self._bookmark_seconds
                 for store in self.stores():

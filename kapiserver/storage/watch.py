@@ -157,6 +157,7 @@ class Watch:
             batch = state[start : start + CATCH_UP_BATCH]
             if not await stream.send(b"".join([event("ADDED", obj) for obj in batch])):
                 return False
+            self._objects.fan_out.sent += len(batch)
             await trio.lowlevel.checkpoint()
         return True
 
@@ -188,9 +189,10 @@ class Watch:
             if following and following[0].revision == self._position:
                 self._position -= 1  # a transaction is cut in two: resume inside it
                 self._resume = following[0]
-            data = b"".join(self._encode(batch))
-            if data and not await stream.send(data):
+            encoded = list(self._encode(batch))
+            if encoded and not await stream.send(b"".join(encoded)):
                 return False
+            self._objects.fan_out.sent += len(encoded)
             await trio.lowlevel.checkpoint()
 
     def _encode(self, events: Iterable[CacheEvent]) -> Iterable[bytes]:
@@ -225,6 +227,7 @@ class FanOut:
         self._delivering = False
         self._settled = 0
         self.watchers = 0
+        self.sent = 0  # events, those of catching up among them
 
     def join(self, watch: Watch) -> None:
         """From now on `watch` gets every later change; it has seen everything up to now."""
@@ -261,8 +264,8 @@ class FanOut:
             scopes += [(namespace, ""), (namespace, name)]
         return [watch for scope in scopes for watch in self._scopes.get(scope, ())]
 
-    async def deliver(self) -> int:
-        """Push all pending changes; returns how many events were sent. Checkpoints in between."""
+    async def deliver(self) -> None:
+        """Push all pending changes, with checkpoints in between."""
         sent = 0
         touched: dict[ResponseStream, None] = {}
         self._delivering = True
@@ -283,7 +286,7 @@ class FanOut:
                             await trio.lowlevel.checkpoint()
         _flush(touched)
         self._delivering = False
-        return sent
+        self.sent += sent
 
     def _push(self, watch: Watch, event: CacheEvent, frames: dict[Hashable, Frame]) -> bool:
         if not watch.live or watch.has_seen(event.revision):

@@ -17,7 +17,16 @@ MAX_LINES = 500
 
 # Rooms of kapiserver, lower ones first. A room may import from its own level and from below.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "version", "config", "logs", "remembering", "setting_table", "setting_values"),
+    (
+        "errors",
+        "version",
+        "config",
+        "histogram",
+        "logs",
+        "remembering",
+        "setting_table",
+        "setting_values",
+    ),
     ("request", "pki"),
     ("websockets",),
     ("storage",),

@@ -1,0 +1,56 @@
+"""Prometheus' text format, written as it is collected.
+
+In: families and their samples. Out: the lines of a scrape. Label sets are made into text once
+(`labelled`) and kept by who counts, because a scrape repeats them for every bucket.
+"""
+
+from __future__ import annotations
+
+from kapiserver.histogram import Histogram
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+
+def labelled(**labels: str) -> str:
+    """`name="value",…`, in the order given."""
+    return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels.items())
+
+
+class Text:
+    """The lines of a scrape."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def family(self, name: str, kind: str, documentation: str) -> None:
+        """Begin a family: `kind` is counter, gauge or histogram."""
+        self._lines.append(f"# HELP {name} {documentation}\n# TYPE {name} {kind}\n")
+
+    def sample(self, name: str, labels: str, value: float) -> None:
+        text = f"{{{labels}}}" if labels else ""
+        self._lines.append(f"{name}{text} {_number(value)}\n")
+
+    def histogram(self, name: str, labels: str, histogram: Histogram) -> None:
+        """The samples of one label set. Nothing for one that has seen nothing."""
+        running = 0
+        comma = "," if labels else ""
+        lines: list[str] = []
+        start = f"{name}_bucket{{{labels}{comma}le="
+        for bound, count in zip(histogram.bounds, histogram.counts, strict=False):
+            running += count
+            lines.append(f'{start}"{_number(bound)}"}} {running}\n')
+        running += histogram.counts[-1]
+        if not running:
+            return
+        lines.append(f'{start}"+Inf"}} {running}\n')
+        self._lines += lines
+        self.sample(f"{name}_sum", labels, histogram.total)
+        self.sample(f"{name}_count", labels, running)
+
+    def encoded(self) -> bytes:
+        return "".join(self._lines).encode()
+
+
+def _number(value: float) -> str:
+    """Whole numbers without a fraction, as Go's clients write them."""
+    return str(int(value)) if value == int(value) else repr(float(value))

@@ -18,7 +18,21 @@ IMMUTABLE = "field is immutable"
 
 def shown(value: Any) -> str:
     """A value as messages show it: strings quoted, everything else as JSON."""
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps(_ordered(value), option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _ordered(value: Any) -> Any:
+    """With the labels of selectors in order, however the client sent them: Go sorts its maps."""
+    if isinstance(value, list):
+        return [_ordered(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: dict(sorted(held.items()))
+        if key == "matchLabels" and isinstance(held, dict)
+        else _ordered(held)
+        for key, held in value.items()
+    }
 
 
 def required(field: str, detail: str = "") -> Cause:

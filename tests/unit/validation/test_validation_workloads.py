@@ -138,6 +138,19 @@ def test_a_deployment(path: str, value: Any, causes: list[tuple[str, str]]) -> N
     assert refused("deployments.apps", changed(DEPLOYMENT, path, value)) == causes
 
 
+def test_a_selector_that_must_stay_is_shown_in_order() -> None:
+    old = stored("deployments.apps", DEPLOYMENT)
+    labels = {"web": "1", "app": "web"}
+    moved = changed(old, "spec.selector.matchLabels", labels)
+    moved = changed(moved, "spec.template.metadata.labels", labels)
+    assert update_refused("deployments.apps", old, moved) == [
+        (
+            "spec.selector",
+            'Invalid value: {"matchLabels":{"app":"web","web":"1"}}: field is immutable',
+        )
+    ]
+
+
 def test_daemon_sets_surge_or_make_do_with_less_but_not_both() -> None:
     both = {"rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}}
     assert refused("daemonsets.apps", changed(DEPLOYMENT, "spec.updateStrategy", both)) == [

@@ -12,6 +12,7 @@ from kapiserver.resources.validation.internals import (
     Field,
     Shape,
     internal,
+    mapping,
     nested,
     struct,
     text,
@@ -35,10 +36,12 @@ _SPEC_STAYS = (
     "for bound claims\n"
 )
 _SOURCE: Shape = {"APIGroup": Field("apiGroup"), "Kind": text("kind"), "Name": text("name")}
-_SPEC: Shape = {
+CLAIM_SPEC: Shape = {
     "AccessModes": Field("accessModes"),
     "Selector": Field("selector"),
-    "Resources": struct("resources", {"Limits": Field("limits"), "Requests": Field("requests")}),
+    "Resources": struct(
+        "resources", {"Limits": mapping("limits"), "Requests": mapping("requests")}
+    ),
     "VolumeName": text("volumeName"),
     "StorageClassName": Field("storageClassName"),
     "VolumeMode": Field("volumeMode"),
@@ -169,7 +172,7 @@ def check_claim_update(found: Found, claim: Object, old: Object) -> None:
         if kept.get("volumeAttributesClassName") is not None:
             kept["volumeAttributesClassName"] = was.get("volumeAttributesClassName")
     if not _equal_specs(kept, was):
-        diff = unified_diff(internal(was, _SPEC), internal(kept, _SPEC))
+        diff = unified_diff(internal(was, CLAIM_SPEC), internal(kept, CLAIM_SPEC))
         found.append(forbidden("spec", f"{_SPEC_STAYS}{diff}"))
     _check_size(found, spec, before, old)
     if spec.get("volumeMode") != before.get("volumeMode"):

@@ -21,6 +21,8 @@ class Field(NamedTuple):
 
 Shape = Mapping[str, Field]
 
+_ANY_KEYS: Shape = {}
+
 # A pointer to something that is absent, as messages print it.
 NIL = "null"
 
@@ -42,6 +44,11 @@ def struct(name: str, shape: Shape) -> Field:
     return Field(name, {}, shape)
 
 
+def mapping(name: str) -> Field:
+    """Absent, it is null; its keys are data, and in order."""
+    return Field(name, None, _ANY_KEYS)
+
+
 def nested(name: str, shape: Shape) -> Field:
     """A pointer or a list: absent, it is null."""
     return Field(name, None, shape)
@@ -52,6 +59,8 @@ def internal(value: Any, shape: Shape) -> Any:
         return [internal(item, shape) for item in value]
     if not isinstance(value, dict):
         return value
+    if shape is _ANY_KEYS:
+        return dict(sorted(value.items()))
     return {go: _field(value, field) for go, field in shape.items()}
 
 

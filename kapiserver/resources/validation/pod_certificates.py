@@ -14,6 +14,8 @@ from kapiserver.resources.field_errors import (
 )
 from kapiserver.resources.names import LABEL_MAX, SUBDOMAIN_MAX, dns1123_label, dns1123_subdomain
 from kapiserver.resources.validation.formats import Found, check_domain_prefixed
+from kapiserver.resources.validation.internal_pods import TRUST_BUNDLE
+from kapiserver.resources.validation.internals import internal
 from kapiserver.resources.validation.labels import check_selector
 from kapiserver.resources.validation.paths import check_local_path
 
@@ -30,11 +32,16 @@ Claim = Callable[[str], None]
 def check_bundle(found: Found, part: Object, path: str, claim: Claim) -> None:
     name, signer, selector = part.get("name"), part.get("signerName"), part.get("labelSelector")
     if name is not None and signer is not None:
-        found.append(invalid(path, part, "only one of name and signerName may be used"))
+        found.append(
+            invalid(
+                path, internal(part, TRUST_BUNDLE), "only one of name and signerName may be used"
+            )
+        )
     elif name is not None:
         if not name:
             found.append(required(f"{path}.name", "must be a valid object name"))
-        for problem in dns1123_subdomain(name.rpartition(":")[2]):
+        signer_of_name = name.rpartition(":")[0].replace(":", "/")
+        for problem in bundle_name(name, signer_of_name):
             detail = f"not a valid clustertrustbundlename: {problem}"
             found.append(invalid(f"{path}.name", name, detail))
         if selector is not None:
@@ -83,6 +90,18 @@ def check_certificate(found: Found, part: Object, path: str, claim: Claim) -> No
 def _is_own_signer(name: str) -> bool:
     host = name.partition("/")[0]
     return host == "kubernetes.io" or host.endswith(".kubernetes.io")
+
+
+def bundle_name(name: str, signer: str) -> list[str]:
+    """What is wrong with the name of a bundle of a signer, or of none."""
+    if not signer:
+        if ":" in name:
+            return ['ClusterTrustBundle without signer name must not have ":" in its name']
+        return dns1123_subdomain(name)
+    prefix = f"{signer.replace('/', ':')}:"
+    if not name.startswith(prefix):
+        return [f"ClusterTrustBundle for signerName {signer} must be named with prefix {prefix}"]
+    return dns1123_subdomain(name.removeprefix(prefix))
 
 
 def check_signer(found: Found, name: str, path: str) -> None:

@@ -21,11 +21,11 @@ _ONLY = "only cpu and memory resources are mutable"
 def check_resize(found: Found, new: Object, old: Object) -> None:
     """`new` is well formed as such and differs from `old` in resources only."""
     if _MIRROR in ((old.get("metadata") or {}).get("annotations") or {}):
-        found[:] = [forbidden("", "static pods cannot be resized")]
+        found[:] = [forbidden("[]", "static pods cannot be resized")]
         return
     after, before = new.get("spec") or {}, old.get("spec") or {}
     if (before.get("os") or {}).get("name") == "windows":
-        found[:] = [forbidden("", "windows pods cannot be resized")]
+        found[:] = [forbidden("[]", "windows pods cannot be resized")]
         return
     quality = qos_class(after)
     if quality != ((old.get("status") or {}).get("qosClass") or qos_class(before)):

@@ -148,7 +148,7 @@ def check_pod_spec(
     resource_claims = get("resourceClaims") or ()
     if is_mirror:
         detail = "static pods do not support resource claims"
-        found += [forbidden("", detail) for _ in resource_claims]
+        found += [forbidden("[]", detail) for _ in resource_claims]
     elif resource_claims:
         _check_resource_claims(found, resource_claims, f"{path}.resourceClaims")
     facts = PodFacts(

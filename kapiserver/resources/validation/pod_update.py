@@ -8,11 +8,16 @@ from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required
 from kapiserver.resources.validation.containers import check_image_padding
 from kapiserver.resources.validation.formats import MAX_INT32, Found, in_range
-from kapiserver.resources.validation.internals import NIL, Field, Shape, internal, nested, text
+from kapiserver.resources.validation.internal_pods import (
+    EPHEMERAL_CONTAINER,
+    NODE_TERM,
+    internal_pod_spec,
+)
+from kapiserver.resources.validation.internals import NIL, internal
 from kapiserver.resources.validation.pod_tolerance import tolerance
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_tolerations
-from kapiserver.resources.validation.spec_diff import spec_diff
+from kapiserver.resources.validation.spec_diff import unified_diff
 
 _UPDATABLE = ",".join(
     (
@@ -26,11 +31,6 @@ _UPDATABLE = ",".join(
 )
 _MIRROR = "kubernetes.io/config.mirror"
 _TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
-_REQUIREMENT: Shape = {"Key": text("key"), "Operator": text("operator"), "Values": Field("values")}
-_TERM: Shape = {
-    "MatchExpressions": nested("matchExpressions", _REQUIREMENT),
-    "MatchFields": nested("matchFields", _REQUIREMENT),
-}
 
 
 def check_pod_update(found: Found, new: Object, old: Object) -> None:
@@ -55,7 +55,7 @@ def check_pod_update(found: Found, new: Object, old: Object) -> None:
     if before.get("schedulingGates"):
         _check_gated(found, kept, before)
     if not same(kept, before):
-        difference = spec_diff(before, kept)
+        difference = unified_diff(internal_pod_spec(before), internal_pod_spec(kept))
         detail = f"pod updates may not change fields other than {_UPDATABLE}\n{difference}"
         found.append(forbidden("spec", detail))
 
@@ -154,12 +154,12 @@ def _check_node_terms(found: Found, nodes: Object, earlier: Object) -> None:
     wanted = (nodes.get(_TERMS) or {}).get("nodeSelectorTerms") or []
     if had and len(had) != len(wanted):
         detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
-        found.append(invalid(path, internal(wanted, _TERM), detail))
+        found.append(invalid(path, internal(wanted, NODE_TERM) or None, detail))
         return
     for position, (new, old) in enumerate(zip(wanted, had, strict=False)):
         if not _only_added(new, old):
             detail = "only additions are allowed (no mutations or deletions)"
-            found.append(invalid(f"{path}[{position}]", internal(new, _TERM), detail))
+            found.append(invalid(f"{path}[{position}]", internal(new, NODE_TERM), detail))
 
 
 def _only_added(new: Object, old: Object) -> bool:
@@ -176,7 +176,7 @@ def _only_added(new: Object, old: Object) -> bool:
 def check_ephemeral_update(found: Found, new: Object, old: Object) -> None:
     """Through /ephemeralcontainers: containers are added, never changed or removed."""
     if _MIRROR in ((old.get("metadata") or {}).get("annotations") or {}):
-        found[:] = [forbidden("", "static pods do not support ephemeral containers")]
+        found[:] = [forbidden("[]", "static pods do not support ephemeral containers")]
         return
     path = "spec.ephemeralContainers"
     wanted = {
@@ -190,6 +190,8 @@ def check_ephemeral_update(found: Found, new: Object, old: Object) -> None:
             detail = f'existing ephemeral containers "{name}" may not be removed\n'
             found.append(forbidden(path, detail))
         elif not same(kept, container):
-            difference = spec_diff(container, kept)
+            difference = unified_diff(
+                internal(container, EPHEMERAL_CONTAINER), internal(kept, EPHEMERAL_CONTAINER)
+            )
             detail = f'existing ephemeral containers "{name}" may not be changed\n{difference}'
             found.append(forbidden(path, detail))

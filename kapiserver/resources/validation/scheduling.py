@@ -14,6 +14,8 @@ from kapiserver.resources.field_errors import (
 )
 from kapiserver.resources.names import dns1123_label, dns1123_subdomain
 from kapiserver.resources.validation.formats import Found
+from kapiserver.resources.validation.internal_pods import TOLERATION
+from kapiserver.resources.validation.internals import internal
 from kapiserver.resources.validation.label_syntax import label_value
 from kapiserver.resources.validation.labels import (
     check_qualified,
@@ -61,7 +63,7 @@ def check_tolerations(
         elif operator == "Exists":
             if value:
                 detail = "value must be empty when `operator` is 'Exists'"
-                found.append(invalid(f"{here}.operator", value, detail))
+                found.append(invalid(f"{here}.operator", internal(toleration, TOLERATION), detail))
         elif operator not in _COMPARISONS:
             found.append(unsupported(f"{here}.operator", operator, _OPERATORS))
         elif not comparisons:

@@ -12,7 +12,8 @@ from kapiserver.resources.field_errors import (
 )
 from kapiserver.resources.pod_containers import each_container
 from kapiserver.resources.validation.formats import Found, check_choice, check_id
-from kapiserver.resources.validation.internals import Field, Shape, internal, nested, text
+from kapiserver.resources.validation.internal_pods import CONTAINER_SECURITY, PROFILE
+from kapiserver.resources.validation.internals import internal
 from kapiserver.resources.validation.paths import check_descending
 from kapiserver.resources.validation.pod_os import check_windows_options
 from kapiserver.resources.validation.pod_tolerance import Tolerance
@@ -24,35 +25,7 @@ _GROUP_MERGES = ("Merge", "Strict")
 _LABEL_CHANGES = ("MountOption", "Recursive")
 _PROC_MOUNTS = ("Default", "Unmasked")
 _MAX_PROFILE_PATH = 4095
-_PROFILE: Shape = {"Type": text("type"), "LocalhostProfile": Field("localhostProfile")}
 _OWN_USERS = "when `hostUsers` is false"
-
-
-_CONTEXT: Shape = {
-    "Capabilities": nested("capabilities", {"Add": Field("add"), "Drop": Field("drop")}),
-    "Privileged": Field("privileged"),
-    "SELinuxOptions": nested(
-        "seLinuxOptions",
-        {"User": text("user"), "Role": text("role"), "Type": text("type"), "Level": text("level")},
-    ),
-    "WindowsOptions": nested(
-        "windowsOptions",
-        {
-            "GMSACredentialSpecName": Field("gmsaCredentialSpecName"),
-            "GMSACredentialSpec": Field("gmsaCredentialSpec"),
-            "RunAsUserName": Field("runAsUserName"),
-            "HostProcess": Field("hostProcess"),
-        },
-    ),
-    "RunAsUser": Field("runAsUser"),
-    "RunAsGroup": Field("runAsGroup"),
-    "RunAsNonRoot": Field("runAsNonRoot"),
-    "ReadOnlyRootFilesystem": Field("readOnlyRootFilesystem"),
-    "AllowPrivilegeEscalation": Field("allowPrivilegeEscalation"),
-    "ProcMount": Field("procMount"),
-    "SeccompProfile": nested("seccompProfile", _PROFILE),
-    "AppArmorProfile": nested("appArmorProfile", _PROFILE),
-}
 
 
 def check_pod_security(
@@ -92,14 +65,14 @@ def check_container_security(found: Found, context: Object, path: str, host_user
     if get("allowPrivilegeEscalation") is False:
         if get("privileged"):
             detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-            found.append(invalid(path, internal(context, _CONTEXT), detail))
+            found.append(invalid(path, internal(context, CONTAINER_SECURITY), detail))
         added = (get("capabilities") or {}).get("add") or ()
         if "CAP_SYS_ADMIN" in added:
             detail = (
                 "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` "
                 "CAP_SYS_ADMIN"
             )
-            found.append(invalid(path, internal(context, _CONTEXT), detail))
+            found.append(invalid(path, internal(context, CONTAINER_SECURITY), detail))
     _check_windows(found, context, path)
     _check_app_armor(found, get("appArmorProfile"), f"{path}.appArmorProfile")
 
@@ -130,7 +103,7 @@ def _check_seccomp(found: Found, profile: Object | None, path: str) -> None:
             check_descending(found, local, field)
     elif local is not None:
         detail = "can only be set when seccomp type is Localhost"
-        found.append(invalid(field, internal(profile, _PROFILE), detail))
+        found.append(invalid(field, internal(profile, PROFILE), detail))
 
 
 def _check_app_armor(found: Found, profile: Object | None, path: str) -> None:

@@ -21,11 +21,10 @@ from kapiserver.resources.field_errors import (
     too_long,
     unsupported,
 )
-from kapiserver.resources.names import dns1123_subdomain
 from kapiserver.resources.validation.certificates import MALFORMED, certificate_of, request_of
 from kapiserver.resources.validation.formats import Found
 from kapiserver.resources.validation.pem import Block, decoded, pem_blocks
-from kapiserver.resources.validation.pod_certificates import check_signer
+from kapiserver.resources.validation.pod_certificates import bundle_name, check_signer
 
 APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
 DECISIONS = (APPROVED, DENIED)
@@ -210,18 +209,6 @@ def _concatenated(data: bytes) -> Iterator[bytes]:
 
 
 # -- trust bundles -----------------------------------------------------------------------------
-
-
-def bundle_name(name: str, signer: str) -> list[str]:
-    """What is wrong with the name of a bundle of a signer, or of none."""
-    if not signer:
-        if ":" in name:
-            return ['ClusterTrustBundle without signer name must not have ":" in its name']
-        return dns1123_subdomain(name)
-    prefix = f"{signer.replace('/', ':')}:"
-    if not name.startswith(prefix):
-        return [f"ClusterTrustBundle for signerName {signer} must be named with prefix {prefix}"]
-    return dns1123_subdomain(name.removeprefix(prefix))
 
 
 def check_trust_bundle(found: Found, obj: Object, old: Object | None) -> None:

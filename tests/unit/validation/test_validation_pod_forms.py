@@ -218,7 +218,7 @@ def test_an_empty_name_of_a_claim_is_a_name() -> None:
         _pod(resourceClaims=claims, nodeName="n"), "metadata.annotations", {_MIRROR: ""}
     )
     detail = "Forbidden: static pods do not support resource claims"
-    assert refused("pods", static) == [("", detail), ("", detail)]
+    assert refused("pods", static) == [("[]", detail), ("[]", detail)]
 
 
 def test_settings_of_the_node_stay_only_where_they_were() -> None:

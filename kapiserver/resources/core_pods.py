@@ -50,7 +50,6 @@ from kapiserver.resources.validation.pod_spec import check_new_pod, check_pod
 from kapiserver.resources.validation.pod_status import check_pod_status
 from kapiserver.resources.validation.pod_update import check_ephemeral_update, check_pod_update
 from kapiserver.resources.validation.pod_warnings import (
-    app_armor_warnings,
     pod_status_warnings,
     pod_warnings,
 )
@@ -82,7 +81,7 @@ def _prepare_for_create(pod: Object, context: WriteContext) -> None:
     spec = pod.get("spec") or {}
     # A class that the client names stays: whoever copies a pod copies its status, too.
     quality = text(pod, "status", "qosClass") or qos_class(spec)
-    prepare_new_pod(pod)
+    context.seen[:] = prepare_new_pod(pod)
     pod["status"] = {"phase": "Pending", "qosClass": quality}
     if spec.get("schedulingGates"):
         pod["status"]["conditions"] = [
@@ -144,7 +143,7 @@ def _warnings(pod: Object, context: WriteContext) -> Sequence[str]:
         return pod_status_warnings(pod.get("status") or {})
     if context.old is not None:
         return ()
-    warnings = app_armor_warnings(pod)
+    warnings = list(context.seen)
     problems = dns1123_label(text(pod, "metadata", "name"))
     if problems:
         warnings.append(

@@ -39,6 +39,8 @@ class WriteContext:
     subresource: str
     dry_run: bool
     old: Object | None = None
+    # what prepare saw of the client's object, is gone from it, and the hook for warnings is to tell
+    seen: list[str] = field(default_factory=list)
 
 
 # For `Strategy.status_keeps`: nothing of metadata can be written through /status.

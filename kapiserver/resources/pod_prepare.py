@@ -11,7 +11,11 @@ from kapiserver.resources.definition import Object
 from kapiserver.resources.pod_containers import containers_of
 from kapiserver.resources.pod_features import drop_disabled
 from kapiserver.resources.strategies import put_back, put_back_all_but, put_back_metadata
-from kapiserver.resources.validation.pod_annotations import APP_ARMOR, app_armor_profile
+from kapiserver.resources.validation.pod_annotations import (
+    APP_ARMOR,
+    APP_ARMOR_ADVICE,
+    app_armor_profile,
+)
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -19,12 +23,13 @@ _OFF_IN_STATUS = ("volumeHealth", "nodeAllocatableResourceClaimStatuses")
 _STATUS_LISTS = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
 
-def prepare_new_pod(pod: Object) -> None:
+def prepare_new_pod(pod: Object) -> list[str]:
+    """Answers with warnings about what it replaces."""
     spec = pod.get("spec") or {}
     metadata = pod.get("metadata") or {}
     drop_disabled(spec)
     _merge_label_keys(spec, metadata.get("labels") or {})
-    _sync_app_armor(spec, metadata.get("annotations") or {})
+    return _sync_app_armor(spec, metadata.get("annotations") or {})
 
 
 def _merge_label_keys(spec: Object, labels: Object) -> None:
@@ -59,18 +64,25 @@ def _merge(holder: Object, field: str, operator: str, labels: Object) -> None:
         holder["labelSelector"] = {**selector, "matchExpressions": expressions}
 
 
-def _sync_app_armor(spec: Object, annotations: Object) -> None:
+def _sync_app_armor(spec: Object, annotations: Object) -> list[str]:
     """Profiles that old clients put into annotations, as the fields that replaced them."""
     if (spec.get("os") or {}).get("name") == "windows":
-        return
+        return []
     if not any(key.startswith(APP_ARMOR) for key in annotations):
-        return
+        return []
+    warnings = []
     of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
     for container in containers_of(spec):
-        profile = app_armor_profile(annotations.get(APP_ARMOR + container.get("name", "")))
+        key = APP_ARMOR + container.get("name", "")
         own = (container.get("securityContext") or {}).get("appArmorProfile")
-        if profile is not None and own is None and profile != of_pod:
+        if key not in annotations or own is not None:
+            continue  # who has the field as well knows of it
+        profile = app_armor_profile(annotations[key])
+        if profile is not None and profile != of_pod:
             container.setdefault("securityContext", {})["appArmorProfile"] = profile
+        if profile is None or profile != of_pod:
+            warnings.append(f"metadata.annotations[{key}]: {APP_ARMOR_ADVICE}")
+    return warnings
 
 
 def only_spec(pod: Object, old: Object, spec: Object) -> None:

@@ -15,6 +15,7 @@ from kapiserver.resources.validation.paths import check_descending
 from kapiserver.resources.validation.scheduling import check_tolerations
 
 APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
+APP_ARMOR_ADVICE = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 MIRROR = "kubernetes.io/config.mirror"

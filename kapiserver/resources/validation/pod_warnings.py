@@ -10,16 +10,16 @@ from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.names import dns1123_label
-from kapiserver.resources.pod_containers import containers_of, each_container
+from kapiserver.resources.pod_containers import each_container
 from kapiserver.resources.validation.claims import claim_spec_warnings
 from kapiserver.resources.validation.ip_syntax import ip_warnings
 from kapiserver.resources.validation.label_syntax import label_value
 from kapiserver.resources.validation.path_warnings import path_warnings
 from kapiserver.resources.validation.pod_annotations import (
     APP_ARMOR,
+    APP_ARMOR_ADVICE,
     SECCOMP_CONTAINER,
     SECCOMP_POD,
-    app_armor_profile,
 )
 from kapiserver.resources.validation.quantities import amount
 
@@ -54,7 +54,6 @@ _VOLUMES = {
     "rbd": "deprecated in v1.28, non-functional in v1.31+",
 }
 _SECCOMP = 'non-functional in v1.27+; use the "seccompProfile" field instead'
-_APP_ARMOR = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 _NULL_SELECTOR = "a null labelSelector results in matching no pod"
 _BYTES = ("memory", "ephemeral-storage")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -70,26 +69,6 @@ def template_name_warnings(name: str) -> list[str]:
         "metadata.name: this is used in Pod names and hostnames, which can result in surprising "
         f"behavior; a DNS label is recommended: [{' '.join(problems)}]"
     ]
-
-
-def app_armor_warnings(pod: Object) -> list[str]:
-    """Of a new pod, whose annotations have become fields by now where they could."""
-    spec = pod.get("spec") or {}
-    annotations = (pod.get("metadata") or {}).get("annotations") or {}
-    if not any(key.startswith(APP_ARMOR) for key in annotations):
-        return []
-    warnings = []
-    of_pod = _context(spec).get("appArmorProfile")
-    for container in containers_of(spec):
-        key = APP_ARMOR + container.get("name", "")
-        own = _context(container).get("appArmorProfile")
-        if key not in annotations:
-            continue
-        profile = app_armor_profile(annotations[key])
-        said_by_pod = own is None and profile is not None and profile == of_pod
-        if own in (None, profile) and not said_by_pod:
-            warnings.append(f"metadata.annotations[{key}]: {_APP_ARMOR}")
-    return warnings
 
 
 def pod_warnings(pod: Object, path: str = "") -> list[str]:
@@ -221,7 +200,7 @@ def _containers(spec: Object, annotations: Object, path: str) -> Iterator[str]:
             profiled = _has_app_armor(container) or _has_app_armor(spec)
             key = APP_ARMOR + container.get("name", "")
             if path and key in annotations and not profiled:
-                yield f"{where}[{key}]: {_APP_ARMOR}"
+                yield f"{where}[{key}]: {APP_ARMOR_ADVICE}"
         resources = container.get("resources") or {}
         for name in _BYTES if resources else ():
             for field in ("limits", "requests"):

@@ -31,6 +31,13 @@ def test_app_armor_annotations_become_fields() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["localhost/p", "runtime/default"])
+def test_who_sends_field_and_annotation_is_not_told_of_the_field(value: str) -> None:
+    pod = changed(POD, "metadata.annotations", {f"{_APP_ARMOR}/c": value})
+    alike = stored("pods", pod)["spec"]["containers"][0]["securityContext"]
+    assert warned("pods", changed(pod, "spec.containers.0.securityContext", alike)) == []
+
+
 def test_annotations_that_mean_nothing() -> None:
     pod = changed(
         POD,

@@ -50,9 +50,11 @@ def context(old: Object | None = None, subresource: str = "") -> WriteContext:
     return WriteContext(UserInfo("jane"), "default", subresource, dry_run=False, old=old)
 
 
-def created(resource: str, obj: Object) -> tuple[Object, list[tuple[str, str]]]:
+def created(
+    resource: str, obj: Object, told: WriteContext | None = None
+) -> tuple[Object, list[tuple[str, str]]]:
     """The object with its defaults, and what the rules say of it."""
-    made, hooks, told = copy.deepcopy(obj), strategy(resource), context()
+    made, hooks, told = copy.deepcopy(obj), strategy(resource), told or context()
     for hook in (hooks.defaults, hooks.prepare_for_create):
         if hook is not None:
             hook(made, told)
@@ -64,8 +66,8 @@ def refused(resource: str, obj: Object) -> list[tuple[str, str]]:
     return created(resource, obj)[1]
 
 
-def stored(resource: str, obj: Object) -> Object:
-    made, findings = created(resource, obj)
+def stored(resource: str, obj: Object, told: WriteContext | None = None) -> Object:
+    made, findings = created(resource, obj, told)
     assert findings == []
     return made
 
@@ -84,7 +86,8 @@ def update_refused(
 def warned(resource: str, obj: Object) -> list[str]:
     warnings = strategy(resource).warnings
     assert warnings is not None
-    return list(warnings(stored(resource, obj), context()))
+    told = context()
+    return list(warnings(stored(resource, obj, told), told))
 
 
 def changed(obj: Object, path: str, value: Any) -> Object:

@@ -57,6 +57,7 @@ class Request:
     __slots__ = (
         "_read_body",
         "_read_chunk",
+        "body_size",
         "connection",
         "headers",
         "http_version",
@@ -86,6 +87,8 @@ class Request:
         self.http_version = http_version
         self._read_body = read_body
         self._read_chunk = read_chunk
+        self.body_size = 0
+        """Of what `body` has read."""
         self.upgradable = upgradable
         """The client asked to switch protocols, and a Response may do so (HTTP/1.1 only)."""
 
@@ -98,7 +101,11 @@ class Request:
 
     async def body(self, limit: int) -> bytes:
         """The whole body; RequestEntityTooLarge beyond `limit` bytes, BadRequest when cut short."""
-        return b"" if self._read_body is None else await self._read_body(limit)
+        if self._read_body is None:
+            return b""
+        body = await self._read_body(limit)
+        self.body_size = len(body)
+        return body
 
     @property
     def has_body(self) -> bool:

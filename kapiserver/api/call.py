@@ -76,6 +76,11 @@ class Call:
         """What is to be asked about what is written together with the objects of the scope."""
         return self.services.companions.get(self.scope.definition.resource)
 
+    def size_with(self, stored: int = 0) -> int:
+        """How much there is to work on: what the client has sent, and what there was before. What
+        is known of a custom type may change while others work, so that this must not wait."""
+        return 0 if self.scope.is_custom else self.context.request.body_size + stored
+
     def not_found(self, name: str | None = None) -> NotFound:
         return NotFound.of(self.scope.group, self.scope.resource, name or self.name)
 

@@ -16,12 +16,13 @@ from kapiserver.api.call import Call
 from kapiserver.api.checks import check_create
 from kapiserver.api.companion import CLAIM_ATTEMPTS
 from kapiserver.api.decoding import read_object
+from kapiserver.api.large_bodies import apart
 from kapiserver.api.options import WriteOptions, write_options
 from kapiserver.api.render import output_of
 from kapiserver.api.write import stored_if_small_enough
 from kapiserver.errors import AlreadyExists, ServiceUnavailable, UnclassifiedError
 from kapiserver.request import Response
-from kapiserver.resources.definition import Object
+from kapiserver.resources.definition import Object, WriteContext
 from kapiserver.storage import GuardMoved, KeyExists, StoredObject
 from kapiserver.storage.together import NOTHING, Together
 
@@ -44,21 +45,16 @@ async def create_object(
 
     `applied`: its managedFields say already who owns what.
     """
-    scope, strategy = call.scope, call.scope.strategy
+    strategy = call.scope.strategy
     metadata = meta.metadata_of(obj)
     meta.drop_system_fields(metadata)
     meta.match_namespace(metadata, call.namespace)
     revised = _has_revision(metadata)
     write = call.write_context(dry_run=options.dry_run)
-    scope.to_storage(obj)
-    if strategy.defaults is not None:
-        strategy.defaults(obj, write)
-    scope.fill(obj)
-    call.context.warn(meta.drop_duplicate_owners(metadata, admitted=applied))
+    size = call.size_with()
+    await apart(size, partial(_complete, call, obj, write, options, applied=applied))
     name = metadata.get("name", "")
     attributes = call.admission_attributes(CREATE, name, dry_run=options.dry_run, obj=obj)
-    if not applied:
-        track_create(call, obj, options)
     entries = entries_of(obj)
     await call.services.admission.mutate(attributes)
     check_admitted(call, obj, entries)
@@ -77,9 +73,9 @@ async def create_object(
         if generating:
             metadata["name"] = meta.generated_name(prefix)
         if strategy.prepare_for_create is not None:
-            strategy.prepare_for_create(obj, write)
+            await apart(size, partial(strategy.prepare_for_create, obj, write))
         together = NOTHING if companion is None else await companion.create(obj, write)
-        check_create(call, obj, write)
+        await apart(size, partial(check_create, call, obj, write))
         attributes.name = metadata["name"]
         await call.services.admission.validate(attributes)
         if revised and not options.dry_run:
@@ -106,6 +102,20 @@ async def create_object(
             obj = orjson.loads(draft)
             attributes.obj = obj
             metadata = meta.metadata_of(obj)
+
+
+def _complete(
+    call: Call, obj: Object, write: WriteContext, options: WriteOptions, *, applied: bool
+) -> None:
+    """Bring it to the stored version, with defaults, and with who owns what of it."""
+    scope = call.scope
+    scope.to_storage(obj)
+    if scope.strategy.defaults is not None:
+        scope.strategy.defaults(obj, write)
+    scope.fill(obj)
+    call.context.warn(meta.drop_duplicate_owners(meta.metadata_of(obj), admitted=applied))
+    if not applied:
+        track_create(call, obj, options)
 
 
 def _has_revision(metadata: Mapping[str, Any]) -> bool:

@@ -1,8 +1,9 @@
-"""Reading a large body takes up to a second of work, in which others want to be served as well.
+"""A large object takes up to a second of work, in which others want to be served as well.
 
-In: the size of a body and what is to be done with it. Out: what that gives. Small bodies (nearly
-all) are worked on at once. Large ones go to a thread: the interpreter takes turns between it and
-the event loop every few milliseconds. One at a time, so that the loop gets every second turn.
+In: the size of a body, or of an object, and what is to be done with it: to read it, to merge it, to
+look for what is wrong with it. Out: what that gives. Small ones (nearly all) are worked on at once.
+Large ones go to a thread: the interpreter takes turns between it and the event loop every few
+milliseconds. One at a time, so that the loop gets every second turn.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from kapiserver.api.call import Call
 from kapiserver.api.checks import check_changed
 from kapiserver.api.companion import CLAIM_ATTEMPTS
 from kapiserver.api.go_text import quoted
+from kapiserver.api.large_bodies import apart
 from kapiserver.api.options import WriteOptions
 from kapiserver.errors import (
     MODIFIED,
@@ -35,7 +36,7 @@ from kapiserver.errors import (
     RequestEntityTooLarge,
     UnclassifiedError,
 )
-from kapiserver.resources.definition import Object
+from kapiserver.resources.definition import Object, WriteContext
 from kapiserver.resources.field_errors import invalid
 from kapiserver.resources.strategies import next_generation
 from kapiserver.storage import GuardMoved, RevisionConflict, StoredObject
@@ -169,7 +170,31 @@ class Update:
 
     async def _changed(self, current: StoredObject, old: Object) -> tuple[Object, Together]:
         """The new object in the stored version, prepared and found valid, and what goes with it."""
-        call, scope, strategy = self.call, self.call.scope, self.call.scope.strategy
+        call, strategy = self.call, self.call.scope.strategy
+        write = call.write_context(dry_run=self.options.dry_run, old=old)
+        size = call.size_with(len(current.value))
+        new = await apart(size, partial(self._wanted, current, old, write))
+        attributes = call.admission_attributes(
+            UPDATE, self.name, dry_run=self.options.dry_run, obj=new, old=old
+        )
+        entries = entries_of(new)
+        await call.services.admission.mutate(attributes)
+        check_admitted(call, new, entries)
+        metadata = meta.metadata_of(new)
+        self._check_revision(metadata.get("resourceVersion", ""), current)
+        meta.begin_update(new, old)
+        if strategy.prepare_for_update is not None:
+            await apart(size, partial(strategy.prepare_for_update, new, write))
+        together = NOTHING
+        if call.companion is not None and not call.subresource:
+            together = await call.companion.update(new, write)
+        await apart(size, partial(self._check, new, old, write))
+        await call.services.admission.validate(attributes)
+        return new, together
+
+    def _wanted(self, current: StoredObject, old: Object, write: WriteContext) -> Object:
+        """What is built, in the stored version, with defaults, and with who owns what of it."""
+        call, scope = self.call, self.call.scope
         new = self.build(scope.decoded(current))
         metadata = meta.metadata_of(new)
         meta.match_namespace(metadata, call.namespace)
@@ -178,35 +203,22 @@ class Update:
         if self.replaces and given and given != known:
             raise wrong_uid(call, self.name, given, known)
         scope.to_storage(new)
-        write = call.write_context(dry_run=self.options.dry_run, old=old)
-        if strategy.defaults is not None:
-            strategy.defaults(new, write)
+        if scope.strategy.defaults is not None:
+            scope.strategy.defaults(new, write)
         scope.fill(new)
         call.context.warn(meta.drop_duplicate_owners(metadata, admitted=not self.replaces))
-        attributes = call.admission_attributes(
-            UPDATE, self.name, dry_run=self.options.dry_run, obj=new, old=old
-        )
         if self.ownership is Ownership.TRACKED:
             track_update(call, old, new, self.options)
-        entries = entries_of(new)
-        await call.services.admission.mutate(attributes)
-        check_admitted(call, new, entries)
-        metadata = meta.metadata_of(new)
-        self._check_revision(metadata.get("resourceVersion", ""), current)
-        meta.begin_update(new, old)
-        if strategy.prepare_for_update is not None:
-            strategy.prepare_for_update(new, write)
-        together = NOTHING
-        if call.companion is not None and not call.subresource:
-            together = await call.companion.update(new, write)
+        return new
+
+    def _check(self, new: Object, old: Object, write: WriteContext) -> None:
+        strategy = self.call.scope.strategy
         if strategy.bumps_generation:
             generation = next_generation(old, new, strategy.generation_metadata)
             if generation:  # some kinds begin without one
                 new["metadata"]["generation"] = generation
         keep_times(new, old)
-        check_changed(call, new, old, write)
-        await call.services.admission.validate(attributes)
-        return new, together
+        check_changed(self.call, new, old, write)
 
     def _check_revision(self, given: str, current: StoredObject) -> None:
         scope = self.call.scope

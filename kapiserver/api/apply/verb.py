@@ -154,7 +154,10 @@ def _untyped(call: Call, config: Object, problem: str) -> UnclassifiedError:
 def _what(call: Call, config: Object) -> str:
     metadata = config.get("metadata")
     given = metadata if isinstance(metadata, dict) else {}
-    namespace, name = given.get("namespace") or "", given.get("name") or ""
+    namespace, name = (
+        value if isinstance(value, str) else ""
+        for value in (given.get("namespace"), given.get("name"))
+    )
     return f"{namespace}/{name}; {type_name(config.get('apiVersion'), config.get('kind'))}"
 
 

@@ -191,6 +191,9 @@ async def test_configs_that_do_not_fit_the_schema(api: Api) -> None:
         ".spec: field not declared in schema"
     )
     assert "reason" not in refused.json
+    unnamed = {**config_map("a"), "metadata": {"name": ["a"], "namespace": {}}}
+    refused = await apply(api, f"{MAPS}/a", unnamed)
+    assert "(/; /v1, Kind=ConfigMap)" in refused.json["message"]  # what is no text is no name
 
 
 async def test_values_that_fit_the_schema_but_not_the_type(api: Api) -> None:

@@ -55,7 +55,7 @@ def settle_families(service: Object, old: Object | None, configured: Sequence[st
     bare = spec.get("clusterIP") == HEADLESS and not spec.get("selector")
     if "ipFamilyPolicy" not in spec:
         spec["ipFamilyPolicy"] = _policy(before, bare=bare)
-    _refuse(service, check_cluster_ips(spec))
+    _refuse(service, check_cluster_ips(spec, before))
     found = _narrow(spec, before) if before is not None else []
     found += _check_single(spec)
     found += _infer(spec, configured)

@@ -248,7 +248,7 @@ def _check_owners(owners: Sequence[Mapping[str, Any]]) -> list[Cause]:
                 causes.append(invalid(f"{path}.{field}", "", "must not be empty"))
         if (api_version, owner.get("kind")) == ("v1", "Event"):
             detail = "/v1, Kind=Event is disallowed from being an owner"
-            causes.append(invalid(path, dict(owner), detail))
+            causes.append(invalid(path, _shown_owner(owner), detail))
         if owner.get("controller"):
             this = f"{owner.get('kind')}/{owner.get('name')}"
             if controller:
@@ -256,10 +256,19 @@ def _check_owners(owners: Sequence[Mapping[str, Any]]) -> list[Cause]:
                     "Only one reference can have Controller set to true. Found "
                     f'"true" in references for {controller} and {this}'
                 )
-                causes.append(invalid(path, list(owners), detail))
+                causes.append(invalid(path, [_shown_owner(each) for each in owners], detail))
             else:
                 controller = this
     return causes
+
+
+def _shown_owner(owner: Mapping[str, Any]) -> Object:
+    """As Go's own struct is shown, in whatever order and however complete it was sent."""
+    told = {field: owner.get(field, "") for field in ("apiVersion", "kind", "name", "uid")}
+    for field in ("controller", "blockOwnerDeletion"):
+        if owner.get(field) is not None:
+            told[field] = owner[field]
+    return told
 
 
 def _check_finalizers(finalizers: Sequence[str]) -> list[Cause]:

@@ -60,8 +60,14 @@ def _phase(obj: Object, now: float) -> str:
 
 
 def _class(obj: Object, now: float) -> str:
-    annotated = text(obj, "metadata", "annotations", CLASS_ANNOTATION)
-    return annotated or text(obj, "spec", "storageClassName")
+    """The annotation decides even when it is empty: the claim is for no class then."""
+    annotated = (dig(obj, "metadata", "annotations") or {}).get(CLASS_ANNOTATION)
+    return text(obj, "spec", "storageClassName") if annotated is None else str(annotated)
+
+
+def _attributes_class(obj: Object, now: float) -> str:
+    name = dig(obj, "spec", "volumeAttributesClassName")
+    return UNSET if name is None else str(name)
 
 
 def _claim(obj: Object, now: float) -> str:
@@ -186,7 +192,7 @@ def _common_columns(short: str, spec: str) -> tuple[Column, Column, Column]:
         column("StorageClass", _class, f"StorageClass of the {short}"),
         column(
             "VolumeAttributesClass",
-            value_at("spec", "volumeAttributesClassName", absent=UNSET),
+            _attributes_class,
             f"VolumeAttributesClass of the {short}",
         ),
         column(

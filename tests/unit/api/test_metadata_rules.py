@@ -73,6 +73,16 @@ def test_owners() -> None:
     assert "Only one reference can have Controller set to true" in check(ownerReferences=two)[0]
 
 
+def test_owners_are_shown_in_the_order_of_their_fields() -> None:
+    (problem,) = check(
+        ownerReferences=[{"uid": "u", "name": "e", "kind": "Event", "apiVersion": "v1"}]
+    )
+    assert problem.startswith(
+        'metadata.ownerReferences: Invalid value: {"apiVersion":"v1","kind":"Event","name":"e",'
+        '"uid":"u"}: '
+    )
+
+
 def test_owner_references_are_made_unique_with_a_warning() -> None:
     owners = [{"uid": "a", "name": "1"}, {"uid": "b"}, {"uid": "a", "name": "2"}]
     metadata: dict[str, Any] = {"ownerReferences": owners}

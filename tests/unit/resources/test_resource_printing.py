@@ -334,6 +334,16 @@ def test_volumes_and_claims() -> None:
     ]  # fmt: skip
 
 
+def test_a_claim_may_be_for_no_class() -> None:
+    annotations = {"volume.beta.kubernetes.io/storage-class": ""}
+    claim = {
+        "metadata": named("data", annotations=annotations),
+        "spec": {"storageClassName": "fast", "volumeAttributesClassName": ""},
+    }
+    shown = row("persistentvolumeclaims", claim)
+    assert (shown["StorageClass"], shown["VolumeAttributesClass"]) == ("", "")
+
+
 def test_a_quota_splits_requests_from_limits() -> None:
     obj = {
         "metadata": named("q"),

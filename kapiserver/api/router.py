@@ -87,7 +87,7 @@ class ResourceRouter:
     def _scope(self, context: RequestContext) -> Scope:
         info = context.info
         scope = self._services.scopes.lookup(info.group, info.version, info.resource)
-        if scope is None:
+        if scope is None or info.verb == "proxy":  # /proxy/ in front: a verb, and no route any more
             raise self._nowhere(info.group)
         return scope
 

@@ -75,7 +75,7 @@ _DATE = (
 _MICRO_DATE = (
     *_DATE[:10],
     ("05", re.compile(r"\d\d")),
-    (".000000", re.compile(r"[.,]\d{6}(?!\d)")),
+    (".000000", re.compile(r"[.,]\d{6}")),
     _DATE[11],
 )
 _RANGES = (("month", 5, 1, 12), ("hour", 11, 0, 23), ("minute", 14, 0, 59), ("second", 17, 0, 59))

@@ -77,6 +77,8 @@ async def test_a_watch_is_refused_if_yaml_is_liked_best(api: Api) -> None:
         ("GET", "/apis/authentication.k8s.io/v1/tokenreviews/a", 404),
         ("DELETE", "/api/v1/componentstatuses/scheduler", 405),
         ("GET", "/api/v1/watch/componentstatuses", 404),
+        ("GET", "/api/v1/proxy/nodes/a", 404),
+        ("POST", "/api/v1/proxy/namespaces/default/pods/a", 404),
         ("GET", "/api/v1/watch/namespaces/default/pods/a/status", 404),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from schema_objects import objects
 
 from kapiserver.resources.schema import SchemaSet
+from kapiserver.resources.schema.formats import FormatProblem, canonical_micro_time
 
 CORE = "io.k8s.api.core.v1."
 DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
@@ -293,3 +294,13 @@ def test_definitions_can_come_and_go_at_run_time(tmp_path: Path) -> None:
     schemas.forget(name)
     with pytest.raises(KeyError):
         schemas.validator(name)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unread", "layout"),
+    [("05", "Z", ".000000"), ("05.1234", ".1234Z", ".000000"), ("05.123456789", "789Z", "Z07:00")],
+)
+def test_a_fraction_of_a_second_has_six_digits(seconds: str, unread: str, layout: str) -> None:
+    with pytest.raises(FormatProblem) as refused:
+        canonical_micro_time(f"2026-01-02T03:04:{seconds}Z")
+    assert str(refused.value).endswith(f'cannot parse "{unread}" as "{layout}"')

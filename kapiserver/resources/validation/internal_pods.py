@@ -1,8 +1,9 @@
 """The types of a pod and of its parts as kube-apiserver holds them, for messages that print them.
 
 Out: shapes for `internal`. Each is a line of fields in the order of the type: `name` is a text,
-`name?` a flag, `name#` a number, `name*` a pointer or a list, `name%` a map, `name&` a struct that
-is always there, `Go=name` what is not the same word with a capital.
+`name?` a flag, `name#` a number, `name*` a pointer or a list, `name%` a map, `name~` a pointer to a
+label selector, `name&` a struct that is always there, `Go=name` what is not the same word with a
+capital.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from kapiserver.resources.validation.claims import CLAIM_SPEC
 from kapiserver.resources.validation.internals import (
     Field,
     Shape,
+    alike,
     flag,
     integer,
     internal,
     mapping,
     nested,
+    selector,
     struct,
     text,
 )
 
-_KINDS = {"?": flag, "#": integer, "*": Field, "%": mapping}
+_KINDS = {"?": flag, "#": integer, "*": Field, "%": mapping, "~": selector}
 
 
 def _shape(fields: str, **parts: Shape) -> Shape:
@@ -31,7 +34,7 @@ def _shape(fields: str, **parts: Shape) -> Shape:
     made: dict[str, Field] = {}
     for word in fields.split():
         go, _, marked = word.rpartition("=")
-        name = marked.rstrip("?#*%&")
+        name = marked.rstrip("?#*%~&")
         if name in parts:
             field = (struct if marked.endswith("&") else nested)(name, parts[name])
         else:
@@ -57,7 +60,7 @@ _PROJECTION = _shape(
     downwardAPI=_shape("items", items=_FILES),
     configMap=_shape("name items optional*", items=_KEYS),
     serviceAccountToken=_shape("audience expirationSeconds# path user*"),
-    clusterTrustBundle=_shape("name* signerName* labelSelector* optional* path user*"),
+    clusterTrustBundle=_shape("name* signerName* labelSelector~ optional* path user*"),
     podCertificate=_shape(
         "signerName keyType maxExpirationSeconds* credentialBundlePath keyPath "
         "certificateChainPath userAnnotations% user*"
@@ -206,7 +209,7 @@ NODE_TERM = _shape(
     "matchExpressions matchFields", matchExpressions=_EXPRESSION, matchFields=_EXPRESSION
 )
 _POD_TERM = _shape(
-    "labelSelector* namespaces* topologyKey namespaceSelector* matchLabelKeys* mismatchLabelKeys*"
+    "labelSelector~ namespaces* topologyKey namespaceSelector~ matchLabelKeys* mismatchLabelKeys*"
 )
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -260,7 +263,7 @@ POD_SPEC = _shape(
     dnsConfig=_shape("nameservers* searches* options", options=_shape("name value*")),
     readinessGates=_shape("conditionType"),
     topologySpreadConstraints=_shape(
-        "maxSkew# topologyKey whenUnsatisfiable labelSelector* minDomains* nodeAffinityPolicy* "
+        "maxSkew# topologyKey whenUnsatisfiable labelSelector~ minDomains* nodeAffinityPolicy* "
         "nodeTaintsPolicy* matchLabelKeys*"
     ),
     os=_ONLY_NAME,
@@ -270,6 +273,14 @@ POD_SPEC = _shape(
     schedulingGroup=_shape("podGroupName*"),
     evictionResponders=_shape("name priority*"),
 )
+
+
+def same_specs(one: Object, other: Object) -> bool:
+    return alike(internal_pod_spec(one), internal_pod_spec(other))
+
+
+def same_templates(one: Object, other: Object) -> bool:
+    return alike(internal_template(one), internal_template(other))
 
 
 def internal_pod_spec(spec: Object) -> Any:

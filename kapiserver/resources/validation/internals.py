@@ -22,6 +22,7 @@ class Field(NamedTuple):
 Shape = Mapping[str, Field]
 
 _ANY_KEYS: Shape = {}
+_SELECTOR: Shape = {"matchLabels": Field("matchLabels", None, _ANY_KEYS)}  # and expressions
 
 # A pointer to something that is absent, as messages print it.
 NIL = "null"
@@ -49,9 +50,32 @@ def mapping(name: str) -> Field:
     return Field(name, None, _ANY_KEYS)
 
 
+def selector(name: str) -> Field:
+    """A pointer to a label selector, which has the same names in JSON."""
+    return Field(name, None, _SELECTOR)
+
+
 def nested(name: str, shape: Shape) -> Field:
     """A pointer or a list: absent, it is null."""
     return Field(name, None, shape)
+
+
+class _Given(dict[str, Any]):
+    """A struct that may have no fields to show and is there all the same."""
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values that `internal` made are equal to kube-apiserver: an empty list or map is
+    as good as none, an empty struct is not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other) or (_nothing(one) and _nothing(other))
+
+
+def _nothing(value: Any) -> bool:
+    return value is None or value == [] or (value == {} and not isinstance(value, _Given))
 
 
 def internal(value: Any, shape: Shape) -> Any:
@@ -61,6 +85,10 @@ def internal(value: Any, shape: Shape) -> Any:
         return value
     if shape is _ANY_KEYS:
         return dict(sorted(value.items()))
+    if shape is _SELECTOR:
+        labels = dict(sorted((value.get("matchLabels") or {}).items()))
+        parts = {"matchLabels": labels, "matchExpressions": value.get("matchExpressions")}
+        return _Given((name, part) for name, part in parts.items() if part)
     return {go: _field(value, field) for go, field in shape.items()}
 
 

@@ -23,7 +23,12 @@ from kapiserver.resources.validation.formats import (
     check_non_negative,
 )
 from kapiserver.resources.validation.indexes import total_indexes
-from kapiserver.resources.validation.internal_pods import internal_pod_spec, internal_template
+from kapiserver.resources.validation.internal_pods import (
+    internal_pod_spec,
+    internal_template,
+    same_specs,
+    same_templates,
+)
 from kapiserver.resources.validation.internals import NIL, Field, Shape, internal, nested, text
 from kapiserver.resources.validation.labels import check_qualified, check_selector, selects
 from kapiserver.resources.validation.pod_spec import check_template
@@ -378,14 +383,14 @@ def _check_template_stays(found: Found, spec: Object, before: Object, old: Objec
     if template == kept:
         return
     if before.get("suspend") is not True:
-        if not same(template, kept):
+        if not same_templates(template, kept):
             found.append(immutable("spec.template", internal_template(template)))
         return
     pod, had = template.get("spec") or {}, kept.get("spec") or {}
     shown = pod
     if not _has_started(old):
         pod, had = _undirected(pod), _undirected(had)
-    if not same(_unsized(pod, had), had):
+    if not same_specs(_unsized(pod, had), had):
         found.append(immutable("spec.template.spec", internal_pod_spec(shown)))
 
 

@@ -12,8 +12,9 @@ from kapiserver.resources.validation.internal_pods import (
     EPHEMERAL_CONTAINER,
     NODE_TERM,
     internal_pod_spec,
+    same_specs,
 )
-from kapiserver.resources.validation.internals import NIL, internal
+from kapiserver.resources.validation.internals import NIL, alike, internal
 from kapiserver.resources.validation.pod_tolerance import tolerance
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_tolerations
@@ -54,7 +55,7 @@ def check_pod_update(found: Found, new: Object, old: Object) -> None:
     kept = _with_old_values(after, before)
     if before.get("schedulingGates"):
         _check_gated(found, kept, before)
-    if not same(kept, before):
+    if not same_specs(kept, before):
         difference = unified_diff(internal_pod_spec(before), internal_pod_spec(kept))
         detail = f"pod updates may not change fields other than {_UPDATABLE}\n{difference}"
         found.append(forbidden("spec", detail))
@@ -189,9 +190,9 @@ def check_ephemeral_update(found: Found, new: Object, old: Object) -> None:
         if kept is None:
             detail = f'existing ephemeral containers "{name}" may not be removed\n'
             found.append(forbidden(path, detail))
-        elif not same(kept, container):
-            difference = unified_diff(
-                internal(container, EPHEMERAL_CONTAINER), internal(kept, EPHEMERAL_CONTAINER)
-            )
+            continue
+        was, now = (internal(each, EPHEMERAL_CONTAINER) for each in (container, kept))
+        if not alike(was, now):
+            difference = unified_diff(was, now)
             detail = f'existing ephemeral containers "{name}" may not be changed\n{difference}'
             found.append(forbidden(path, detail))

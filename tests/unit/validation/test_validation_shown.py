@@ -137,3 +137,35 @@ def test_static_pods_are_told_of_as_a_whole(subresource: str) -> None:
     ((field, message),) = update_refused("pods", old, old, subresource)
     assert field == "[]"
     assert message.startswith("Forbidden: static pods ")
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "equal"),
+    [
+        ("tolerations", None, [], True),
+        ("nodeSelector", None, {}, True),
+        ("containers.0.resources", {}, {"limits": {}}, True),
+        ("hostNetwork", None, False, True),
+        ("hostname", None, "", True),
+        ("affinity", None, {}, False),
+        ("dnsConfig", None, {}, False),
+        ("automountServiceAccountToken", None, False, False),
+        ("runtimeClassName", None, "", False),
+        ("containers.0.lifecycle", None, {}, False),
+    ],
+)
+def test_what_is_empty_is_not_always_nothing(
+    path: str, before: Any, after: Any, *, equal: bool
+) -> None:
+    old = stored("pods", changed(POD, f"spec.{path}", before))
+    new = changed(old, f"spec.{path}", after)
+    assert internal_pods.same_specs(old["spec"], new["spec"]) is equal
+
+
+def test_a_selector_of_everything_is_not_one_of_nothing() -> None:
+    def spread(selector: Any) -> Any:
+        constraint = {"maxSkew": 1, "topologyKey": "k", "labelSelector": selector}
+        return {"topologySpreadConstraints": [constraint]}
+
+    assert not internal_pods.same_specs(spread({}), spread(None))
+    assert internal_pods.same_specs(spread({}), spread({"matchLabels": {}}))

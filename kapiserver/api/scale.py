@@ -32,7 +32,8 @@ async def scale(call: Call) -> Response:
         options = write_options(call.context.query, "UpdateOptions")
         sent = await read_placed(call, options)
         meta.match_name(sent["metadata"], call.name)
-        return await _write(call, options, lambda obj: _replaced(call, obj, sent))
+        uid = sent["metadata"].get("uid", "")
+        return await _write(call, options, lambda obj: _replaced(call, obj, sent), uid)
     if is_apply(call):
         try:
             stored = await apply_scale(call)
@@ -47,10 +48,12 @@ async def scale(call: Call) -> Response:
     )
 
 
-async def _write(call: Call, options: WriteOptions, build: Build) -> Response:
+async def _write(call: Call, options: WriteOptions, build: Build, uid: str = "") -> Response:
     try:
         stored = await Update(call, call.name, options, build).run()
     except AbsentError:
+        if uid:
+            raise wrong_uid(call, call.name, uid, "") from None
         raise call.not_found() from None
     return scale_answer(call, scale_of(stored.decoded()))
 

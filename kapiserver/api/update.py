@@ -33,10 +33,10 @@ async def update(call: Call) -> Response:
     try:
         return object_answer(call, await change.run(), output)
     except AbsentError:
+        if metadata.get("uid"):  # compared first: the object that the client had is gone
+            raise wrong_uid(call, call.name, metadata["uid"], "") from None
         if call.subresource or not call.scope.strategy.allow_create_on_update:
             raise call.not_found() from None
-    if metadata.get("uid"):
-        raise wrong_uid(call, call.name, metadata["uid"], "")
     metadata.pop("resourceVersion", None)  # only an object that is there is compared with
     call.require("create")
     return object_answer(call, await create_object(call, obj, options), output, 201)

@@ -45,6 +45,23 @@ async def test_the_uid_of_a_put_is_compared_before_the_revision(api: Api) -> Non
     )
 
 
+async def test_a_put_of_an_object_that_is_gone_is_told_by_its_uid(api: Api) -> None:
+    """Controllers that hold an object read it anew after a conflict; without a uid it is a 404."""
+    assert (await api.put(f"{MAPS}/a", labelled("a", resourceVersion="1"))).status == 404
+    gone = "UID in precondition: u, UID in object meta: "
+    answer = await api.put(f"{MAPS}/a", labelled("a", uid="u", resourceVersion="1"))
+    assert answer.status == 409
+    assert answer.json["message"].endswith(gone)
+    pods = "/api/v1/namespaces/default/pods/p/status"
+    answer = await api.put(pods, {"metadata": {"name": "p", "uid": "u"}})
+    assert (answer.status, answer.json["message"].endswith(gone)) == (409, True)
+    scale = "/apis/apps/v1/namespaces/default/deployments/d/scale"
+    answer = await api.put(scale, {"metadata": {"name": "d", "uid": "u"}})
+    assert (answer.status, answer.json["message"].endswith(gone)) == (409, True)
+    # a patch has no precondition
+    assert (await api.patch(f"{MAPS}/a", {"metadata": {"uid": "u"}})).status == 404
+
+
 async def test_a_put_that_creates_expects_no_revision(api: Api) -> None:
     lease = {"metadata": {"name": "l", "resourceVersion": "7"}, "spec": {}}
     assert (await api.put(f"{LEASES}/l", lease)).status == 201

@@ -9,7 +9,7 @@ Types of definitions refer to each other in circles, so they are filled in after
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kapiserver.api.apply.elements import of_field, of_key, of_value
@@ -117,7 +117,8 @@ _FREE = (Form.ANY, Form.OBJECT, Form.SCHEMA_OR_ARRAY, Form.SCHEMA_OR_BOOL, Form.
 
 
 class FieldTypes:
-    """The types of a schema set, by definition, made when first asked for."""
+    """The types of a schema set, by definition, made when first asked for: by whom ever, also by
+    threads. So nobody finds a type before it is whole; one that is made twice is the same."""
 
     def __init__(self, schemas: SchemaSet) -> None:
         self.schemas = schemas
@@ -125,26 +126,51 @@ class FieldTypes:
 
     def of(self, definition: str) -> Type:
         """KeyError for a name that the schema set does not have."""
-        node = self.schemas.node(definition)
-        made = self._made.get(definition)
-        # a definition that was replaced has a new node
-        return made[1] if made is not None and made[0] is node else self._define(definition, node)
+        return self.known(definition) or self._whole(lambda making: making.of(definition))
 
     def at(self, place: Node) -> Type:
         """The type of a place in a schema."""
-        return self._type(place)
+        return self._whole(lambda making: making.type(place))
 
-    def _define(self, name: str, node: Node) -> Type:
+    def known(self, definition: str) -> Type | None:
+        made = self._made.get(definition)
+        # a definition that was replaced has a new node
+        return made[1] if made is not None and made[0] is self.schemas.node(definition) else None
+
+    def _whole(self, make: Callable[[_Making], Type]) -> Type:
+        making = _Making(self)
+        found = make(making)
+        self._made.update(making.made)
+        return found
+
+
+class _Making:
+    """Makes types that lead to each other, maybe in circles."""
+
+    def __init__(self, types: FieldTypes) -> None:
+        self.made: dict[str, tuple[Node, Type]] = {}
+        self._types = types
+        self._schemas = types.schemas
+
+    def of(self, definition: str) -> Type:
+        known = self._types.known(definition)
+        if known is not None:
+            return known
+        made = self.made.get(definition)
+        return self._define(definition) if made is None else made[1]
+
+    def _define(self, name: str) -> Type:
+        node = self._schemas.node(name)
         if node.form is not Form.STRUCT or node.map_type == "atomic":
-            made = self._type(node)
-            self._made[name] = node, made
+            made = self.type(node)
+            self.made[name] = node, made
             return made
         shell = MapType()
-        self._made[name] = node, shell  # before its fields, which may lead back to it
+        self.made[name] = node, shell  # before its fields, which may lead back to it
         self._fill(shell, node)
         return shell
 
-    def _type(self, node: Node) -> Type:
+    def type(self, node: Node) -> Type:
         """The type of a place. What the place says of itself counts before its definition."""
         if node.map_type == "atomic":
             return LEAF
@@ -162,7 +188,7 @@ class FieldTypes:
 
     def _granular(self, definition: str) -> Type:
         """A definition at a place that merges its fields, even if it is atomic elsewhere."""
-        node = self.schemas.node(definition)
+        node = self._schemas.node(definition)
         if node.form is not Form.STRUCT or node.map_type != "atomic":
             return self.of(definition)
         made = MapType()
@@ -176,22 +202,22 @@ class FieldTypes:
             return ListType(())
         if not node.list_map_keys:
             return LEAF
-        fields = self.schemas.resolve(node.item).fields
+        fields = self._schemas.resolve(node.item).fields
         defaults = []
         for name in sorted(node.list_map_keys):
             declared = fields[name].default if name in fields else None
             defaults.append((name, MISSING if declared is None else declared))
         made = ListType(tuple(defaults))
-        made.item = self._type(node.item)
+        made.item = self.type(node.item)
         return made
 
     def _fill(self, made: MapType, node: Node) -> None:
         for name, place in node.fields.items():
-            made.fields[name] = Field(name, self._type(place), zero_of(place))
+            made.fields[name] = Field(name, self.type(place), zero_of(place))
         made.nulls = tuple(
             (name, field.element) for name, field in made.fields.items() if field.zero is None
         )
         if node.form is Form.MAP and node.item is not None:
-            made.values = self._type(node.item)
+            made.values = self.type(node.item)
         elif node.preserve:
             made.values = DEDUCED

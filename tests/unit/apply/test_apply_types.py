@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from kapiserver.api.apply.sets import FieldsError, FieldSet, in_order, of_paths,
 from kapiserver.api.apply.types import FieldTypes
 from kapiserver.resources.registry import Registry
 from kapiserver.resources.schema import SchemaSet
+from kapiserver.resources.schema.nodes import Node
 
 _TEXT = {"type": "string"}
 
@@ -174,3 +176,33 @@ def test_every_kind_that_is_served_can_be_applied(types: FieldTypes, registry: R
             applied = manager.apply(None, config, "me", "now", force=False)
             fields = applied["metadata"]["managedFields"][0]["fieldsV1"]
             assert fields == {"f:metadata": {"f:labels": {"f:a": {}}}}, definition.resource
+
+
+class Interrupted(SchemaSet):
+    """A schema set at which others come by while a type is made of it."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def node(self, name: str) -> Node:
+        if name == "test.Inner" and self.meanwhile is not None:
+            visit, self.meanwhile = self.meanwhile, None
+            visit()
+        return super().node(name)
+
+
+def test_nobody_finds_a_type_that_is_not_whole() -> None:
+    schemas = Interrupted.load()
+    assert isinstance(schemas, Interrupted)
+    inner = {"type": "object", "properties": {"a": _TEXT, "up": {"$ref": "#/definitions/test.Up"}}}
+    schemas.define("test.Inner", inner)
+    up = {"inner": {"$ref": "#/definitions/test.Inner"}, "b": _TEXT}
+    schemas.define("test.Up", {"type": "object", "properties": up})
+    types = FieldTypes(schemas)
+    found: list[Any] = []
+    schemas.meanwhile = lambda: found.append(types.of("test.Up"))
+    types.of("test.Up")
+    for kind in (*found, types.of("test.Up")):
+        assert sorted(kind.fields) == ["b", "inner"]
+        assert sorted(kind.fields["inner"].type.fields) == ["a", "up"]
+        assert sorted(kind.fields["inner"].type.fields["up"].type.fields) == ["b", "inner"]
+    assert found

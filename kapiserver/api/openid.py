@@ -21,12 +21,17 @@ KEYS_PATH = "/openid/v1/jwks"
 _CACHED = (b"cache-control", b"public, max-age=3600")
 
 
+def joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def openid_handlers(
     issuer: str, keys: Sequence[VerifyingKey], keys_uri: str, external_address: str
 ) -> dict[str, PathHandler]:
     """By first segment. None of them for an issuer that is no https URL: discovery needs one.
 
-    `keys_uri`: where the keys are found; "": on this server, at `external_address` (host:port).
+    `keys_uri`: where the keys are found; "": on this server, at `external_address` (host:port) or,
+    without that, at the address that the client reached.
     """
     parts = urlsplit(issuer)
     if parts.scheme != "https" or parts.query or parts.fragment:
@@ -36,9 +41,10 @@ def openid_handlers(
     def configuration(context: RequestContext) -> Response | None:
         if context.info.path.rstrip("/") != CONFIGURATION_PATH:
             return None
+        address = external_address or joined(*(context.connection.server or ("", 0)))
         document = {
             "issuer": issuer,
-            "jwks_uri": keys_uri or f"https://{external_address}{KEYS_PATH}",
+            "jwks_uri": keys_uri or f"https://{address}{KEYS_PATH}",
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": sorted({key.algorithm for key in keys}),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kapiserver.api.openid import openid_handlers
+from kapiserver.api.openid import joined, openid_handlers
 from kapiserver.api.paths import PathHandler
 from kapiserver.api.router import Verb
 from kapiserver.api.scope import Scopes
@@ -109,5 +109,9 @@ def _static_tokens(path: Path, audiences: tuple[str, ...]) -> StaticTokens:
 
 
 def _address(config: ServerConfig) -> str:
-    """host:port under which others find this server's keys."""
-    return urlsplit(config.advertise_url).netloc or f"{config.bind_address}:{config.secure_port}"
+    """host:port under which others find this server's keys; "" if only the socket knows."""
+    if config.advertise_url:
+        return urlsplit(config.advertise_url).netloc
+    if not config.secure_port or config.bind_address in ("0.0.0.0", "::"):
+        return ""
+    return joined(config.bind_address, config.secure_port)

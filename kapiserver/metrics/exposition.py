@@ -21,6 +21,9 @@ from kapiserver.request import Response
 from kapiserver.storage import Storage
 from raftstore import Store
 
+# What service levels are made from is there on its own, too.
+SLIS = "/metrics/slis"
+PATHS = ("/metrics", SLIS)
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 # In /version's names, and in those of the metric.
@@ -63,9 +66,13 @@ class Metrics:
         GCCollector(registry=self._process)
 
     def respond(self, context: RequestContext) -> Response | None:
-        if context.info.path.rstrip("/") != "/metrics":
+        path = context.info.path
+        if path not in PATHS:
             return None
         text = Text()
+        if path == SLIS:
+            write_health(text, self._health)
+            return Response(200, [(b"content-type", CONTENT_TYPE)], text.encoded())
         write_requests(text, self._requests)
         write_admission(text, self._admission)
         write_health(text, self._health)

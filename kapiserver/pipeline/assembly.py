@@ -33,6 +33,7 @@ from kapiserver.proxying import KubeletSettings, connect_verbs
 _BELOW: Mapping[str, Sequence[str]] = {
     ".well-known": ("/.well-known/openid-configuration",),
     "openid": ("/openid/v1/jwks",),
+    "metrics": ("/metrics", "/metrics/slis"),
     "openapi": ("/openapi/v2", "/openapi/v3", "/openapi/v3/"),
     **dict.fromkeys(("healthz", "livez", "readyz"), ()),
 }

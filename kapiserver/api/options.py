@@ -188,13 +188,15 @@ class ListOptions:
 def list_options(query: Query, definition: ResourceDefinition, *, watch: bool) -> ListOptions:
     if not query:
         return ListOptions(send_initial_events=True if watch else None)
+    # All numbers are read, also those that are not for this verb, before the selectors are.
+    seconds, limit = _integer(query, "timeoutSeconds"), _integer(query, "limit")
     labels, fields = _selectors(query, definition)
     options = ListOptions(
         labels=labels,
         fields=fields,
         resource_version=first(query, "resourceVersion"),
         resource_version_match=first(query, "resourceVersionMatch"),
-        limit=max(_integer(query, "limit") or 0, 0),
+        limit=max(limit or 0, 0),
         continue_token=first(query, "continue"),
         bookmarks=flag(query, "allowWatchBookmarks"),
         send_initial_events=flag(query, "sendInitialEvents")
@@ -207,7 +209,6 @@ def list_options(query: Query, definition: ResourceDefinition, *, watch: bool) -
     _refuse("ListOptions", _watch_causes(options) if watch else _list_causes(options))
     if watch:
         options.resource_version = resource_version(options.resource_version)
-        seconds = _integer(query, "timeoutSeconds")
         options.timeout = float(max(seconds, 0)) if seconds else None
     elif not options.continue_token:  # with one, there may be no revision, valid or not
         options.resource_version = _listed_version(options.resource_version)

@@ -10,12 +10,13 @@ import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import trio
 
 from kapiserver.errors import ApiError, BadRequest, Expired
+from kapiserver.json_syntax import problem_of
 from kapiserver.storage.errors import as_status
 from kapiserver.storage.object import Selection, StoredObject
 from raftstore.errors import Compacted, FutureRevision
@@ -76,18 +77,13 @@ def encode_continue(revision: int, last_key: bytes, prefix: bytes) -> str:
 
 def decode_continue(token: str, prefix: bytes) -> tuple[int, bytes]:
     """(revision, first key) of a token; a start that leaves the prefix is refused."""
-    try:
-        fields = orjson.loads(_unpacked(token))
-        version, revision, start = fields.get("v", ""), fields.get("rv", 0), fields.get("start", "")
-    except (ValueError, AttributeError) as error:
-        raise _bad_token(str(error)) from error
+    fields = _fields(token)
+    version, revision, start = fields.get("v", ""), fields.get("rv", 0), fields.get("start", "")
     if version != _TOKEN_VERSION:
         raise BadRequest(
             f"invalid continue token: {_BAD_KEY}: server does not recognize this encoded version "
             f"{version}"
         )
-    if not isinstance(revision, int) or not isinstance(start, str):
-        raise _bad_token("json: cannot unmarshal it into Go value of type storage.continueToken")
     if revision == 0:
         raise _bad_token(f"incorrect encoded start resourceVersion (version {_TOKEN_VERSION})")
     if not start:
@@ -98,8 +94,48 @@ def decode_continue(token: str, prefix: bytes) -> tuple[int, bytes]:
     return revision, prefix + key[1:].encode()
 
 
+_CANNOT = "json: cannot unmarshal"
+_FIELDS: dict[str, tuple[type, str]] = {
+    "v": (str, "string"),
+    "rv": (int, "int64"),
+    "start": (str, "string"),
+}
+_KINDS = {
+    bool: "bool",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 _BREAKS = "\r\n"
 _BASE64 = frozenset(_BREAKS + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def _fields(token: str) -> dict[str, Any]:
+    """What the token holds that is not null, each of its type."""
+    try:
+        text = _unpacked(token)
+        if problem := problem_of(text):
+            raise ValueError(problem)
+        fields = orjson.loads(text.decode(errors="replace"))
+    except ValueError as error:
+        raise _bad_token(str(error)) from error
+    if fields is None:
+        return {}
+    if not isinstance(fields, dict):
+        kind = _KINDS[type(fields)]
+        raise _bad_token(f"{_CANNOT} {kind} into Go value of type storage.continueToken")
+    held = {name: value for name, value in fields.items() if value is not None}
+    for name, (wanted, go) in _FIELDS.items():
+        value = held.get(name, wanted())
+        if type(value) is not wanted:
+            kind = (
+                f"number {value}" if wanted is int and type(value) is float else _KINDS[type(value)]
+            )
+            where = f"into Go struct field continueToken.{name} of type {go}"
+            raise _bad_token(f"{_CANNOT} {kind} {where}")
+    return held
 
 
 def _unpacked(token: str) -> bytes:

@@ -22,6 +22,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "version",
         "config",
         "histogram",
+        "json_syntax",
         "logs",
         "remembering",
         "setting_table",

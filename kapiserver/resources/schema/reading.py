@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from kapiserver.resources.schema.json_syntax import problem_of
+from kapiserver.json_syntax import problem_of
 
 # What is read must be written again, and orjson writes 254 levels.
 TOO_DEEP = "exceeded max depth"

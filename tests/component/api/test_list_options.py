@@ -203,6 +203,20 @@ async def test_remaining_items_are_not_counted_where_something_was_selected(api:
     assert list(counted) == ["resourceVersion", "continue", "remainingItemCount"]
 
 
+async def test_numbers_are_read_before_selectors_whoever_needs_them(api: Api) -> None:
+    query = "labelSelector=a+b&limit=x&timeoutSeconds=1s"
+    for name in ("timeoutSeconds=1s", "limit=x"):
+        answer = await api.get(f"{MAPS}?{query}")
+        value = name.partition("=")[2]
+        assert (answer.status, answer.json["message"]) == (
+            400,
+            f'strconv.ParseInt: parsing "{value}": invalid syntax',
+        )
+        query = query.replace(f"&{name}", "")
+    answer = await api.get(f"{MAPS}?{query}")
+    assert answer.json["message"].startswith("unable to parse requirement: found 'b'")
+
+
 @pytest.mark.parametrize(
     ("token", "message"),
     [
@@ -216,6 +230,18 @@ async def test_remaining_items_are_not_counted_where_something_was_selected(api:
         ),
         (token_of(v="meta.k8s.io/v1", rv=5, start="../x"), "../x"),
         (token_of(v="v9", rv=5, start="a"), "server does not recognize this encoded version v9"),
+        ("bnVsbA", "server does not recognize this encoded version "),  # null
+        ("eyJ2Ijo", "unexpected end of JSON input"),  # {"v":
+        ("xx", "invalid character 'Ç' looking for beginning of value"),  # byte c7
+        ("W10", "json: cannot unmarshal array into Go value of type storage.continueToken"),
+        (
+            token_of(v="meta.k8s.io/v1", rv="5", start="a"),
+            "json: cannot unmarshal string into Go struct field continueToken.rv of type int64",
+        ),
+        (
+            token_of(v="meta.k8s.io/v1", rv=1.5, start="a"),
+            "json: cannot unmarshal number 1.5 into Go struct field continueToken.rv of type int64",
+        ),
     ],
 )
 async def test_bad_tokens_are_explained(api: Api, token: str, message: str) -> None:

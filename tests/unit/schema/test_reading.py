@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kapiserver.json_syntax import problem_of
 from kapiserver.resources.schema import SchemaSet
-from kapiserver.resources.schema.json_syntax import problem_of
 from kapiserver.resources.schema.reading import (
     MAX_OBJECTS,
     MAX_VALUES,

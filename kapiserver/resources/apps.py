@@ -10,8 +10,12 @@ from kapiserver.resources.annotated_fields import (
     check_rollback,
     first_template_generation,
     next_template_generation,
-    read_rollback,
-    read_template_generation,
+)
+from kapiserver.resources.app_defaults import (
+    daemon_set_defaults,
+    deployment_defaults,
+    replica_set_defaults,
+    stateful_set_defaults,
 )
 from kapiserver.resources.declare import SCALE, STATUS, Group
 from kapiserver.resources.definition import (
@@ -42,13 +46,10 @@ from kapiserver.resources.printing import (
     table,
     text,
 )
-from kapiserver.resources.resource_lists import round_up
 from kapiserver.resources.strategies import (
     drop_status,
-    fill_default,
     in_order,
     put_back_metadata,
-    set_default,
     split_status,
     unchanging,
     with_status,
@@ -70,7 +71,6 @@ from kapiserver.resources.validation.statuses import (
     check_not_decremented,
 )
 from kapiserver.resources.workloads import (
-    default_template,
     drop_disabled_fields,
     stateful_warnings,
     template_warnings,
@@ -78,73 +78,12 @@ from kapiserver.resources.workloads import (
 
 APPS = Group("apps", "io.k8s.api.apps")
 
-_HISTORY = 10
 _TEMPLATE = pod_template_columns("spec", "template", "spec")
 _SELECTOR_STAYS = unchanging("spec.selector")
 _WARNINGS = template_warnings("spec", "template")
 _DAEMON_WARNINGS = template_warnings("spec", "template", only_template=True)
 _CREATE = in_order(drop_status, drop_disabled_fields)
 _UPDATE = in_order(drop_disabled_fields, split_status)
-
-
-def _deployment_defaults(obj: Object, context: WriteContext) -> None:
-    read_rollback(obj)
-    spec = obj.setdefault("spec", {})
-    default_template(spec)
-    set_default(spec, "replicas", 1)
-    set_default(spec, "revisionHistoryLimit", _HISTORY)
-    set_default(spec, "progressDeadlineSeconds", 600)
-    strategy = spec.setdefault("strategy", {})
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        set_default(rolling, "maxUnavailable", "25%")
-        set_default(rolling, "maxSurge", "25%")
-
-
-def _replica_set_defaults(obj: Object, context: WriteContext) -> None:
-    spec = obj.setdefault("spec", {})
-    default_template(spec)
-    set_default(spec, "replicas", 1)
-
-
-def _daemon_set_defaults(obj: Object, context: WriteContext) -> None:
-    read_template_generation(obj)
-    spec = obj.setdefault("spec", {})
-    default_template(spec)
-    set_default(spec, "revisionHistoryLimit", _HISTORY)
-    strategy = spec.setdefault("updateStrategy", {})
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        set_default(rolling, "maxUnavailable", 1)
-        set_default(rolling, "maxSurge", 0)
-
-
-def _stateful_set_defaults(obj: Object, context: WriteContext) -> None:
-    spec = obj.setdefault("spec", {})
-    default_template(spec)
-    set_default(spec, "replicas", 1)
-    set_default(spec, "revisionHistoryLimit", _HISTORY)
-    fill_default(spec, "podManagementPolicy", "OrderedReady")
-    strategy = spec.setdefault("updateStrategy", {})
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        set_default(rolling, "partition", 0)
-        set_default(rolling, "maxUnavailable", 1)
-    retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
-    fill_default(retention, "whenDeleted", "Retain")
-    fill_default(retention, "whenScaled", "Retain")
-    for claim in items(spec, "volumeClaimTemplates"):
-        set_default(claim, "apiVersion", "v1")
-        set_default(claim, "kind", "PersistentVolumeClaim")
-        set_default(claim.setdefault("spec", {}), "volumeMode", "Filesystem")
-        round_up(claim["spec"].get("resources") or {}, "limits", "requests")
-        claim["status"] = {"phase": "Pending"}
 
 
 def _deployment_update(obj: Object, context: WriteContext) -> None:
@@ -303,7 +242,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         categories=("all",),
         subresources=(STATUS,),
         strategy=with_status(
-            defaults=_daemon_set_defaults,
+            defaults=daemon_set_defaults,
             create=in_order(_CREATE, first_template_generation),
             update=in_order(_UPDATE, next_template_generation),
             validate=_validate_daemon_set,
@@ -356,7 +295,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         subresources=(SCALE, STATUS),
         strategy=with_status(
             status_keeps=("labels",),
-            defaults=_deployment_defaults,
+            defaults=deployment_defaults,
             create=_CREATE,
             update=_deployment_update,
             validate=_validate_deployment,
@@ -391,7 +330,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         categories=("all",),
         subresources=(SCALE, STATUS),
         strategy=with_status(
-            defaults=_replica_set_defaults,
+            defaults=replica_set_defaults,
             create=_CREATE,
             update=_UPDATE,
             validate=_validate_replica_set,
@@ -427,7 +366,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
         categories=("all",),
         subresources=(SCALE, STATUS),
         strategy=with_status(
-            defaults=_stateful_set_defaults,
+            defaults=stateful_set_defaults,
             create=_CREATE,
             update=_UPDATE,
             validate=_validate_stateful_set,

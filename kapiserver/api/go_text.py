@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
+from kapiserver.resources.field_errors import quoted
 
-
-def quoted(text: str) -> str:
-    """%q of a string (JSON and Go share the escapes that occur in practice)."""
-    return orjson.dumps(text).decode()
+__all__ = ["kind_name", "package_of", "plain", "quoted"]
 
 
 def plain(value: Any) -> str:

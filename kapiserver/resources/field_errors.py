@@ -6,6 +6,7 @@ what is wrong without naming the field, its field is the path.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,9 +17,40 @@ from kapiserver.errors import Cause
 IMMUTABLE = "field is immutable"
 
 
+# Escapes of Go that have a letter, as JSON has them or not.
+_ESCAPES = {'"': '\\"', "\\": "\\\\"}
+_ESCAPES |= {chr(7 + place): f"\\{letter}" for place, letter in enumerate("abtnvfr")}
+_markup = re.compile("[<>&\u2028\u2029]")
+
+
+def quoted(text: str) -> str:
+    """%q of Go: what cannot be printed is escaped."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    if (escape := _ESCAPES.get(character)) is not None:
+        return escape
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def go_json(text: str) -> str:
+    """JSON as Go writes it: nothing in it can be taken for markup."""
+    return _markup.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def shown(value: Any) -> str:
     """A value as messages show it: strings quoted, everything else as JSON."""
-    return orjson.dumps(_ordered(value), option=orjson.OPT_NON_STR_KEYS).decode()
+    if isinstance(value, str):
+        return quoted(value)
+    return go_json(orjson.dumps(_ordered(value), option=orjson.OPT_NON_STR_KEYS).decode())
 
 
 def _ordered(value: Any) -> Any:

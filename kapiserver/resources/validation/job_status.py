@@ -14,7 +14,7 @@ from kapiserver.resources.printing import unix_time
 from kapiserver.resources.validation.conditions import is_true
 from kapiserver.resources.validation.formats import Found, check_non_negative
 from kapiserver.resources.validation.indexes import parse_indexes
-from kapiserver.resources.validation.internals import Field, Shape, internal
+from kapiserver.resources.validation.internals import NIL, Field, Shape, internal
 from kapiserver.resources.validation.same import same
 
 _COUNTS = ("active", "succeeded", "failed", "ready", "terminating")
@@ -200,7 +200,7 @@ def _check_change(found: Found, write: _Write) -> None:
     moved = started is not None and status.get("startTime") != started
     if moved and not spec.get("suspend"):
         detail = "field is immutable for unsuspended job once set"
-        found.append(invalid("status.startTime", status.get("startTime"), detail))
+        found.append(invalid("status.startTime", status.get("startTime") or NIL, detail))
     if is_true(write.old, "SuccessCriteriaMet") and not write.holds("SuccessCriteriaMet"):
         detail = "cannot disable the SuccessCriteriaMet=True condition"
         found.append(wrong(_CONDITIONS, detail))

@@ -274,7 +274,9 @@ def _check_exit_codes(found: Found, codes: Object, path: str, names: set[Any]) -
         detail = "must be one of the container or initContainer names in the pod template"
         found.append(invalid(f"{path}.containerName", container, detail))
     if not values:
-        found.append(invalid(f"{path}.values", values, "at least one value is required"))
+        found.append(
+            invalid(f"{path}.values", codes.get("values"), "at least one value is required")
+        )
     elif len(values) > _MAX_EXIT_CODES:
         found.append(too_many(f"{path}.values", len(values), _MAX_EXIT_CODES))
     seen: set[int] = set()

@@ -134,7 +134,8 @@ def _check_gated(found: Found, kept: Object, before: Object) -> None:
     wanted, had = kept.get("nodeSelector") or {}, before.get("nodeSelector") or {}
     if not had.items() <= wanted.items():
         detail = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
-        found.append(invalid("spec.nodeSelector", wanted, detail))
+        shown = dict(sorted(wanted.items())) or kept.get("nodeSelector")
+        found.append(invalid("spec.nodeSelector", shown, detail))
     _put_back(kept, before, "nodeSelector")
     after, prior = kept.get("affinity") or {}, before.get("affinity") or {}
     nodes, earlier = after.get("nodeAffinity") or {}, prior.get("nodeAffinity") or {}

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from kapiserver.resources.field_errors import go_json
+
 # Comparing takes long when both are; messages of that size help nobody.
 MAX_LINES = 2000
 _CONTEXT = 10
@@ -25,5 +27,5 @@ def unified_diff(old: Any, new: Any) -> str:
 
 
 def _lines(value: Any) -> list[str]:
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    text = go_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
     return [f"{line}\n" for line in text.split("\n")]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from validation_cases import JOB, POD, changed, refused, stored, update_refused
 
+from kapiserver.resources.field_errors import shown
 from kapiserver.resources.schema import SchemaSet
 from kapiserver.resources.validation import internal_pods
 from kapiserver.resources.validation.internals import Shape
@@ -169,3 +170,37 @@ def test_a_selector_of_everything_is_not_one_of_nothing() -> None:
 
     assert not internal_pods.same_specs(spread({}), spread(None))
     assert internal_pods.same_specs(spread({}), spread({"matchLabels": {}}))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("é", '"é"'),
+        ('a"\\', '"a\\"\\\\"'),
+        ("a<b>&c", '"a<b>&c"'),
+        ("\n\t\a\v", '"\\n\\t\\a\\v"'),
+        ("\0\x7f", '"\\x00\\x7f"'),
+        ("\u200b\U000e0001", '"\\u200b\\U000e0001"'),
+        (["a<b>&c"], '["a\\u003cb\\u003e\\u0026c"]'),
+        (None, "null"),
+        (5, "5"),
+    ],
+)
+def test_texts_are_quoted_as_go_quotes_them(value: Any, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_what_is_absent_where_a_value_is_shown() -> None:
+    gated = changed(POD, "spec.schedulingGates", [{"name": "g"}])
+    old = stored("pods", changed(gated, "spec.nodeSelector", {"a": "b"}))
+    ((field, message),) = update_refused("pods", old, changed(old, "spec.nodeSelector", None))
+    assert field == "spec.nodeSelector"
+    assert message.startswith("Invalid value: null: only additions")
+    rules = [{"action": "Ignore", "onExitCodes": {"operator": "In"}}]
+    job = changed(JOB, "spec.podFailurePolicy", {"rules": rules})
+    assert refused("jobs.batch", job) == [
+        (
+            "spec.podFailurePolicy.rules[0].onExitCodes.values",
+            "Invalid value: null: at least one value is required",
+        )
+    ]

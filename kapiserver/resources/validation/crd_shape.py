@@ -49,7 +49,7 @@ class Shape:
 
     def status_enabled(self, place: Place) -> bool:
         """Whether the schema at a place must leave room for the status subresource."""
-        per_version = any(version.subresources is not None for version in self.versions)
+        per_version = bool(self.versions) and "subresources" not in self.common
         if place is self.top:
             return any(_has_status(each.subresources) for each in (self.top, *self.versions))
         return _has_status(place.subresources if per_version else self.top.subresources)

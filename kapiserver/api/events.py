@@ -90,7 +90,7 @@ class MetadataEvents(_Events):
         self.key: Hashable = ("metadata", scope.api_version, scope.kind, meta_version)
 
     def event(self, event_type: str, obj: StoredObject) -> bytes:
-        metadata = obj.decoded()["metadata"]
+        metadata = obj.parsed()["metadata"]
         return _line(event_type, partial_metadata(metadata, self._meta_version))
 
     def bookmark(self, revision: int, *, initial_events_end: bool) -> bytes:

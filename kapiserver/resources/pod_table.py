@@ -15,7 +15,6 @@ from kapiserver.resources.printing import (
     doc,
     name,
     since,
-    text,
     unix_time,
 )
 
@@ -195,8 +194,8 @@ _ENDED = {
 
 def row_conditions(pod: Object) -> list[dict[str, Any]]:
     """Table row conditions: a pod that has run to its end is marked as completed."""
-    phase = text(pod, "status", "phase")
-    message = _ENDED.get(phase)
+    phase = (pod.get("status") or _EMPTY).get("phase")
+    message = _ENDED.get(phase or "")
     if message is None:
         return []
     return [{"type": "Completed", "status": "True", "reason": phase, "message": message}]

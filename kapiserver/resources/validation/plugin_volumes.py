@@ -8,7 +8,7 @@ from collections.abc import Callable
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import invalid, required, too_long, unsupported
 from kapiserver.resources.names import LABEL_MAX, dns1123_label, dns1123_subdomain
-from kapiserver.resources.validation.formats import Found, check_subdomain, in_range
+from kapiserver.resources.validation.formats import Found, in_range
 from kapiserver.resources.validation.paths import check_descending
 
 Check = Callable[[Found, Object, str], None]
@@ -55,9 +55,7 @@ def check_driver(found: Found, driver: str, path: str) -> None:
         return
     if len(driver) > LABEL_MAX:
         found.append(too_long(path, LABEL_MAX))
-    problems: Found = []
-    check_subdomain(problems, driver.lower(), path)
-    found += problems
+    found += [invalid(path, driver, problem) for problem in dns1123_subdomain(driver.lower())]
 
 
 def _check_csi(found: Found, source: Object, path: str) -> None:

@@ -225,6 +225,8 @@ def test_drivers_on_a_node() -> None:
         ("spec.drivers[1].name", 'Duplicate value: "a"'),
         ("spec.drivers[1]", 'Duplicate value: "z"'),
     ]
+    (problem,) = refused("csinodes.storage.k8s.io", changed(NODE, "spec.drivers.0.name", "Fast_1"))
+    assert problem[1].startswith('Invalid value: "Fast_1": a lowercase RFC 1123 subdomain')
     roomy = changed(NODE, "spec.drivers.0.allocatable", {"count": 3})
     assert update_refused("csinodes.storage.k8s.io", NODE, roomy) == []
     renamed = changed(NODE, "spec.drivers.0.nodeID", "n2")

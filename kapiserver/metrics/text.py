@@ -6,6 +6,9 @@ In: families and their samples. Out: the lines of a scrape. Label sets are made 
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import accumulate
+
 from kapiserver.histogram import Histogram
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
@@ -32,23 +35,25 @@ class Text:
 
     def histogram(self, name: str, labels: str, histogram: Histogram) -> None:
         """The samples of one label set. Nothing for one that has seen nothing."""
-        running = 0
-        comma = "," if labels else ""
-        lines: list[str] = []
-        start = f"{name}_bucket{{{labels}{comma}le="
-        for bound, count in zip(histogram.bounds, histogram.counts, strict=False):
-            running += count
-            lines.append(f'{start}"{_number(bound)}"}} {running}\n')
-        running += histogram.counts[-1]
-        if not running:
+        running = list(accumulate(histogram.counts))
+        if not running[-1]:
             return
-        lines.append(f'{start}"+Inf"}} {running}\n')
-        self._lines += lines
+        comma = "," if labels else ""
+        start = f'{name}_bucket{{{labels}{comma}le="'
+        self._lines += [
+            f'{start}{bound}"}} {count}\n'
+            for bound, count in zip(_bounds(histogram.bounds), running, strict=True)
+        ]
         self.sample(f"{name}_sum", labels, histogram.total)
-        self.sample(f"{name}_count", labels, running)
+        self.sample(f"{name}_count", labels, running[-1])
 
     def encoded(self) -> bytes:
         return "".join(self._lines).encode()
+
+
+@lru_cache(16)
+def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    return (*map(_number, bounds), "+Inf")
 
 
 def _number(value: float) -> str:

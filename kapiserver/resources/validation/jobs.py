@@ -7,14 +7,11 @@ from typing import Any
 from kapiserver.errors import Cause
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import (
-    duplicate,
     immutable,
     invalid,
     required,
     too_long,
-    too_many,
     unsupported,
-    wrong,
 )
 from kapiserver.resources.names import dns1123_label
 from kapiserver.resources.validation.formats import (
@@ -22,63 +19,31 @@ from kapiserver.resources.validation.formats import (
     check_domain_prefixed,
     check_non_negative,
 )
-from kapiserver.resources.validation.indexes import total_indexes
 from kapiserver.resources.validation.internal_pods import (
     internal_pod_spec,
     internal_template,
     same_specs,
     same_templates,
 )
-from kapiserver.resources.validation.internals import NIL, Field, Shape, internal, nested, text
-from kapiserver.resources.validation.labels import check_qualified, check_selector, selects
+from kapiserver.resources.validation.internals import NIL, internal
+from kapiserver.resources.validation.job_policies import (
+    POLICIES,
+    SUCCESS_POLICY,
+    check_failure_policy,
+    check_success_policy,
+)
+from kapiserver.resources.validation.labels import check_selector, selects
 from kapiserver.resources.validation.pod_spec import check_template
 from kapiserver.resources.validation.same import same
 
 _MODES = ("NonIndexed", "Indexed")
-_ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
-_CONDITION_STATUSES = ("False", "True", "Unknown")
 _REPLACEMENTS = ("Failed", "TerminatingOrFailed")
 _MAX_PARALLELISM = _MAX_FAILED = _MANY = 100_000
 _MAX_WITH_MANY = 10_000
-_MAX_RULES = 20
-_MAX_EXIT_CODES = 255
-_MAX_PATTERNS = 20
 _MAX_MANAGER = 63
-_MAX_INDEXES_TEXT = 64 * 1024
 _INDEXED_ONLY = "requires indexed completion mode"
 _LABELS = ("controller-uid", "job-name")
 _PREFIX = "batch.kubernetes.io/"
-
-
-_FAILURE_POLICY: Shape = {
-    "Rules": nested(
-        "rules",
-        {
-            "Action": text("action"),
-            "OnExitCodes": nested(
-                "onExitCodes",
-                {
-                    "ContainerName": Field("containerName"),
-                    "Operator": text("operator"),
-                    "Values": Field("values"),
-                },
-            ),
-            "OnPodConditions": nested(
-                "onPodConditions", {"Type": text("type"), "Status": text("status")}
-            ),
-        },
-    )
-}
-_SUCCESS_POLICY: Shape = {
-    "Rules": nested(
-        "rules",
-        {
-            "SucceededIndexes": Field("succeededIndexes"),
-            "SucceededCount": Field("succeededCount"),
-        },
-    )
-}
-_POLICIES = {"podFailurePolicy": _FAILURE_POLICY, "successPolicy": _SUCCESS_POLICY}
 
 
 def check_job(found: Found, job: Object, old: Object | None) -> None:
@@ -168,13 +133,13 @@ def check_job_spec(found: Found, spec: Object, path: str, old: Object | None = N
                 found.append(invalid(f"{path}.{field}", get(field), _INDEXED_ONLY))
     failure, success = get("podFailurePolicy"), get("successPolicy")
     if failure is not None:
-        _check_failure_policy(found, spec, failure, f"{path}.podFailurePolicy")
+        check_failure_policy(found, spec, failure, f"{path}.podFailurePolicy")
     if success is not None:
         if mode != "Indexed":
-            shown = internal(success, _SUCCESS_POLICY)
+            shown = internal(success, SUCCESS_POLICY)
             found.append(invalid(f"{path}.successPolicy", shown, _INDEXED_ONLY))
         else:
-            _check_success_policy(found, spec, success, f"{path}.successPolicy")
+            check_success_policy(found, spec, success, f"{path}.successPolicy")
     replacement = get("podReplacementPolicy")
     if replacement is not None:
         choices = _REPLACEMENTS if failure is None else ("Failed",)
@@ -225,124 +190,6 @@ def _check_indexed(found: Found, spec: Object, path: str) -> None:
         found.append(invalid(f"{path}.parallelism", parallelism, detail))
 
 
-def _valid_values(choices: tuple[str, ...]) -> str:
-    return "valid values: [" + " ".join(f'"{choice}"' for choice in choices) + "]"
-
-
-def _check_choice(found: Found, value: str, choices: tuple[str, ...], path: str) -> None:
-    if not value:
-        found.append(required(path, _valid_values(choices)))
-    elif value not in choices:
-        found.append(unsupported(path, value, choices))
-
-
-def _check_failure_policy(found: Found, spec: Object, policy: Object, path: str) -> None:
-    rules = policy.get("rules") or ()
-    if len(rules) > _MAX_RULES:
-        found.append(too_many(f"{path}.rules", len(rules), _MAX_RULES))
-    pod = (spec.get("template") or {}).get("spec") or {}
-    names = {
-        container.get("name")
-        for field in ("containers", "initContainers")
-        for container in pod.get(field) or ()
-    }
-    for position, rule in enumerate(rules):
-        here = f"{path}.rules[{position}]"
-        action = rule.get("action", "")
-        if action == "FailIndex" and spec.get("backoffLimitPerIndex") is None:
-            detail = "requires the backoffLimitPerIndex to be set"
-            found.append(invalid(f"{here}.action", action, detail))
-        _check_choice(found, action, _ACTIONS, f"{here}.action")
-        codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions")
-        if codes is not None:
-            _check_exit_codes(found, codes, f"{here}.onExitCodes", names)
-        if conditions:
-            _check_conditions(found, conditions, f"{here}.onPodConditions")
-        if codes is not None and conditions:
-            detail = "specifying both OnExitCodes and OnPodConditions is not supported"
-            found.append(wrong(here, detail))
-        if codes is None and not conditions:
-            detail = "specifying one of OnExitCodes and OnPodConditions is required"
-            found.append(wrong(here, detail))
-
-
-def _check_exit_codes(found: Found, codes: Object, path: str, names: set[Any]) -> None:
-    operator, values = codes.get("operator", ""), codes.get("values") or []
-    _check_choice(found, operator, ("In", "NotIn"), f"{path}.operator")
-    container = codes.get("containerName")
-    if container is not None and container not in names:
-        detail = "must be one of the container or initContainer names in the pod template"
-        found.append(invalid(f"{path}.containerName", container, detail))
-    if not values:
-        found.append(
-            invalid(f"{path}.values", codes.get("values"), "at least one value is required")
-        )
-    elif len(values) > _MAX_EXIT_CODES:
-        found.append(too_many(f"{path}.values", len(values), _MAX_EXIT_CODES))
-    seen: set[int] = set()
-    for position, value in enumerate(values):
-        here = f"{path}.values[{position}]"
-        if operator == "In" and value == 0:
-            found.append(invalid(here, value, "must not be 0 for the In operator"))
-        if value in seen:
-            found.append(duplicate(here, value))
-        seen.add(value)
-    if values != sorted(values):
-        found.append(invalid(f"{path}.values", values, "must be ordered"))
-
-
-def _check_conditions(found: Found, conditions: Any, path: str) -> None:
-    if len(conditions) > _MAX_PATTERNS:
-        found.append(too_many(path, len(conditions), _MAX_PATTERNS))
-    for position, pattern in enumerate(conditions):
-        here = f"{path}[{position}]"
-        check_qualified(found, pattern.get("type", ""), f"{here}.type")
-        _check_choice(found, pattern.get("status", ""), _CONDITION_STATUSES, f"{here}.status")
-
-
-def _check_success_policy(found: Found, spec: Object, policy: Object, path: str) -> None:
-    rules = policy.get("rules") or ()
-    if not rules:
-        detail = "at least one rules must be specified when the successPolicy is specified"
-        found.append(required(f"{path}.rules", detail))
-    if len(rules) > _MAX_RULES:
-        found.append(too_many(f"{path}.rules", len(rules), _MAX_RULES))
-    completions = spec.get("completions") or 0
-    for position, rule in enumerate(rules):
-        _check_success_rule(found, rule, completions, f"{path}.rules[{position}]")
-
-
-def _check_success_rule(found: Found, rule: Object, completions: int, path: str) -> None:
-    count, indexes = rule.get("succeededCount"), rule.get("succeededIndexes")
-    if count is None and indexes is None:
-        detail = "at least one of succeededCount or succeededIndexes must be specified"
-        found.append(required(path, detail))
-    total = 0
-    if indexes is not None:
-        here = f"{path}.succeededIndexes"
-        if len(indexes) > _MAX_INDEXES_TEXT:
-            found.append(too_long(here, _MAX_INDEXES_TEXT))
-        total, problem = total_indexes(indexes, completions)
-        if problem:
-            detail = f"error parsing succeededIndexes: {problem}"
-            found.append(invalid(here, indexes, detail))
-    if count is None:
-        return
-    here = f"{path}.succeededCount"
-    check_non_negative(found, rule, path, "succeededCount")
-    if count > completions:
-        detail = (
-            f"must be less than or equal to {completions} (the number of specified completions)"
-        )
-        found.append(invalid(here, count, detail))
-    if indexes is not None and count > total:
-        detail = (
-            f"must be less than or equal to {total} (the number of indexes in the specified "
-            "succeededIndexes field)"
-        )
-        found.append(invalid(here, count, detail))
-
-
 _STAYS = (
     "completionMode",
     "podFailurePolicy",
@@ -376,7 +223,7 @@ def _stays(field: str, value: Any) -> Cause:
     if value is None:
         return immutable(f"spec.{field}", NIL)
     return immutable(
-        f"spec.{field}", internal(value, _POLICIES[field]) if field in _POLICIES else value
+        f"spec.{field}", internal(value, POLICIES[field]) if field in POLICIES else value
     )
 
 

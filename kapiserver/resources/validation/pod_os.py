@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from kapiserver.resources.definition import Object
 from kapiserver.resources.field_errors import forbidden, invalid, required, unsupported
@@ -14,20 +13,26 @@ from kapiserver.resources.validation.formats import Found, check_subdomain
 _SYSTEMS = ("linux", "windows")
 _ON_LINUX = "windows options cannot be set for a linux pod"
 _ON_WINDOWS = "cannot be set for a windows pod"
-# In the order in which kube-apiserver looks at them.
+# In the order in which kube-apiserver looks at them, to which those of the spec itself belong too.
 _LINUX_POD = (
     "appArmorProfile",
     "seLinuxOptions",
+    "hostUsers",
+    "hostPID",
+    "hostIPC",
     "seccompProfile",
     "fsGroup",
     "fsGroupChangePolicy",
     "sysctls",
+    "shareProcessNamespace",
     "runAsUser",
     "runAsGroup",
     "supplementalGroups",
     "supplementalGroupsPolicy",
     "seLinuxChangePolicy",
 )
+_OF_SPEC = ("hostUsers", "hostPID", "hostIPC", "shareProcessNamespace")
+_NO_POINTERS = ("hostPID", "hostIPC", "sysctls")
 _LINUX_CONTAINER = (
     "appArmorProfile",
     "seLinuxOptions",
@@ -73,24 +78,22 @@ def _check_linux(found: Found, spec: Object, path: str) -> None:
 
 
 def _check_windows(found: Found, spec: Object, path: str) -> None:
-    _forbid(found, spec.get("securityContext"), f"{path}.securityContext", _LINUX_POD)
-    if spec.get("hostUsers") is not None:
-        found.append(forbidden(f"{path}.hostUsers", _ON_WINDOWS))
-    for field in ("hostPID", "hostIPC"):
-        if spec.get(field):
-            found.append(forbidden(f"{path}.{field}", _ON_WINDOWS))
-    if spec.get("shareProcessNamespace") is not None:
-        found.append(forbidden(f"{path}.shareProcessNamespace", _ON_WINDOWS))
+    for field in _LINUX_POD:
+        of_spec = field in _OF_SPEC
+        holder = spec if of_spec else spec.get("securityContext") or {}
+        if _is_set(holder, field):
+            here = path if of_spec else f"{path}.securityContext"
+            found.append(forbidden(f"{here}.{field}", _ON_WINDOWS))
     for here, container in each_container(spec, path):
-        context = container.get("securityContext")
-        _forbid(found, context, f"{here}.securityContext", _LINUX_CONTAINER)
+        context = container.get("securityContext") or {}
+        for field in _LINUX_CONTAINER:
+            if _is_set(context, field):
+                found.append(forbidden(f"{here}.securityContext.{field}", _ON_WINDOWS))
 
 
-def _forbid(found: Found, context: Any, path: str, fields: tuple[str, ...]) -> None:
-    for field in fields:
-        value = (context or {}).get(field)
-        if value is not None and not (field == "sysctls" and value == []):
-            found.append(forbidden(f"{path}.{field}", _ON_WINDOWS))
+def _is_set(holder: Object, field: str) -> bool:
+    value = holder.get(field)
+    return bool(value) if field in _NO_POINTERS else value is not None
 
 
 def check_host_process(found: Found, spec: Object, path: str) -> None:

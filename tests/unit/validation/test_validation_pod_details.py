@@ -133,6 +133,20 @@ def test_windows_pods(path: str, value: Any, findings: list[tuple[str, str]]) ->
     assert refused("pods", changed(pod, path, value)) == findings
 
 
+def test_windows_pods_are_looked_at_in_order() -> None:
+    pod = changed(POD, "spec.os", {"name": "windows"})
+    given = {"hostPID": True, "hostIPC": False, "shareProcessNamespace": False}
+    context = {"runAsUser": 1, "seLinuxOptions": {}, "fsGroup": 2, "sysctls": []}
+    pod["spec"] |= {**given, "securityContext": context}
+    assert [field for field, _ in refused("pods", pod)] == [
+        "spec.securityContext.seLinuxOptions",
+        "spec.hostPID",
+        "spec.securityContext.fsGroup",
+        "spec.shareProcessNamespace",
+        "spec.securityContext.runAsUser",
+    ]
+
+
 def test_linux_pods_have_no_windows_options() -> None:
     pod = changed(POD, "spec.os", {"name": "linux"})
     assert refused("pods", changed(pod, "spec.securityContext.windowsOptions", {})) == [

@@ -90,20 +90,34 @@ def dig(obj: Any, *path: str) -> Any:
     return obj
 
 
+# Tables and rules are made of these. Each walks by itself: to have `dig` do it takes twice as long.
+
+
 def items(obj: Any, *path: str) -> list[Any]:
     """The list at a path; empty when there is none."""
-    found = dig(obj, *path)
-    return found if isinstance(found, list) else []
+    for step in path:
+        if not isinstance(obj, dict):
+            return []
+        obj = obj.get(step)
+    return obj if isinstance(obj, list) else []
 
 
 def text(obj: Any, *path: str, absent: str = "") -> str:
-    found = dig(obj, *path)
-    return absent if found is None or found == "" else str(found)
+    for step in path:
+        if not isinstance(obj, dict):
+            return absent
+        obj = obj.get(step)
+    if isinstance(obj, str):
+        return obj or absent
+    return absent if obj is None else str(obj)
 
 
 def number(obj: Any, *path: str) -> int:
-    found = dig(obj, *path)
-    return found if isinstance(found, int) else 0
+    for step in path:
+        if not isinstance(obj, dict):
+            return 0
+        obj = obj.get(step)
+    return obj if isinstance(obj, int) else 0
 
 
 def format_labels(labels: Any) -> str:

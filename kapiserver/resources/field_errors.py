@@ -72,7 +72,7 @@ def required(field: str, detail: str = "") -> Cause:
 
 
 def invalid(field: str, value: Any, detail: str) -> Cause:
-    return Cause("FieldValueInvalid", f"Invalid value: {shown(value)}: {detail}", field)
+    return Cause("FieldValueInvalid", _with_detail(f"Invalid value: {shown(value)}", detail), field)
 
 
 def immutable(field: str, value: Any) -> Cause:

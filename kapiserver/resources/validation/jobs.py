@@ -55,11 +55,13 @@ def check_job(found: Found, job: Object, old: Object | None) -> None:
     if selector is not None and not spec.get("manualSelector"):
         _check_generated(found, metadata, selector, labels, prefixed=_has_prefixed(before))
     check_job_spec(found, spec, "spec", before)
+    known = len(found)
     if selector is None:
         found.append(required("spec.selector"))
+        known += 1
     else:
         check_selector(found, selector, "spec.selector")
-    if selector is None or not selects(selector, labels):
+    if len(found) == known and (selector is None or not selects(selector, labels)):
         detail = "`selector` does not match template `labels`"
         shown = dict(sorted(labels.items())) or None
         found.append(invalid("spec.template.metadata.labels", shown, detail))
@@ -96,7 +98,9 @@ def _check_generated(
         elif labels[label] != value:
             shown = dict(sorted(labels.items()))
             found.append(invalid(path, shown, f"must be '{value}'"))
-    if not selects(selector, wanted):
+    problems: Found = []
+    check_selector(problems, selector, "")
+    if not problems and not selects(selector, wanted):
         found.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
 
 

@@ -62,8 +62,10 @@ def check_replica_set(found: Found, spec: Object, old: Object | None) -> None:
 
 def check_daemon_set(found: Found, spec: Object, old: Object | None) -> None:
     selector, template = spec.get("selector"), spec.get("template") or {}
+    known = len(found)
     check_selector(found, selector, "spec.selector")
-    _check_match(found, selector, template)
+    if len(found) == known:
+        _check_match(found, selector, template)
     if selector is not None and is_empty(selector):
         detail = "empty selector is invalid for daemonset"
         found.append(invalid("spec.selector", selector, detail))
@@ -179,10 +181,19 @@ def _check_selected(
     """spec.selector is there, is not empty, and selects spec.template. `known` is what is wrong
     with the template, when that was looked at before."""
     selector, template = spec.get("selector"), spec.get("template") or {}
+    own_template = known is not None
     if selector is None:
         found.append(required("spec.selector"))
     else:
+        before = len(found)
         check_selector(found, selector, "spec.selector")
+        if len(found) > before:
+            # what the template would have to be cannot be told then
+            detail = "" if own_template else "invalid label selector"
+            found.append(invalid("spec.selector", selector, detail))
+            if own_template:
+                _check_restarts(found, template, "spec.template", owner)
+            return
         if is_empty(selector):
             detail = f"empty selector is invalid for {shown}"
             found.append(invalid("spec.selector", selector, detail))
@@ -203,6 +214,10 @@ def _check_long_running(
         check_template(found, template, path, old)
     else:
         found += known
+    _check_restarts(found, template, path, owner)
+
+
+def _check_restarts(found: Found, template: Object, path: str, owner: str) -> None:
     spec = template.get("spec") or {}
     policy = spec.get("restartPolicy", "")
     if policy != "Always":

@@ -147,3 +147,53 @@ def test_a_rollback_is_asked_for_in_an_annotation(
         "deployments.apps", changed(DEPLOYMENT, "metadata.annotations", {_BACK: given})
     )
     assert (made["metadata"]["annotations"], found) == (kept, findings)
+
+
+_ODD = {"matchExpressions": [{"key": "app", "operator": "Odd"}]}
+_ODD_SHOWN = 'Invalid value: {"matchExpressions":[{"key":"app","operator":"Odd"}]}'
+_ODD_OPERATOR = (
+    "spec.selector.matchExpressions[0].operator",
+    'Invalid value: "Odd": not a valid selector operator',
+)
+
+
+@pytest.mark.parametrize(
+    ("resource", "told"),
+    [
+        ("deployments.apps", [("spec.selector", f"{_ODD_SHOWN}: invalid label selector")]),
+        ("replicasets.apps", [("spec.selector", f"{_ODD_SHOWN}: invalid label selector")]),
+        (
+            "statefulsets.apps",
+            [
+                ("spec.selector", _ODD_SHOWN),
+                (
+                    "spec.template.spec.restartPolicy",
+                    'Unsupported value: "Never": supported values: "Always"',
+                ),
+            ],
+        ),
+        (
+            "daemonsets.apps",
+            [
+                ("spec.template.spec.containers[0].image", "Required value"),
+                (
+                    "spec.template.spec.restartPolicy",
+                    'Unsupported value: "Never": supported values: "Always"',
+                ),
+            ],
+        ),
+    ],
+)
+def test_a_selector_that_is_none_says_nothing_of_the_template(
+    resource: str, told: list[tuple[str, str]]
+) -> None:
+    wrong = changed(DEPLOYMENT, "spec.selector", _ODD)
+    wrong = changed(wrong, "spec.template.spec.containers.0.image", None)
+    wrong = changed(wrong, "spec.template.spec.restartPolicy", "Never")
+    assert refused(resource, wrong) == [_ODD_OPERATOR, *told]
+
+
+def test_a_job_whose_selector_is_none() -> None:
+    wrong = changed(changed(JOB, "spec.selector", _ODD), "spec.manualSelector", True)
+    assert refused("jobs.batch", wrong) == [_ODD_OPERATOR]
+    assert refused("jobs.batch", changed(wrong, "spec.manualSelector", False)) == [_ODD_OPERATOR]

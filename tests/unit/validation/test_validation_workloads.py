@@ -127,7 +127,11 @@ DEPLOYMENTS: Cases = [
                 "spec.selector.matchExpressions[0].values",
                 "Required value: must be specified when `operator` is 'In' or 'NotIn'",
             ),
-            ("spec.template.metadata.labels", f'Invalid value: {{"app":"web"}}: {NO_MATCH}'),
+            (
+                "spec.selector",
+                'Invalid value: {"matchLabels":{"app":"web"},"matchExpressions":[{"key":"app",'
+                '"operator":"In"}]}: invalid label selector',
+            ),
         ],
     ),
 ]

@@ -57,7 +57,7 @@ def _stored_version(obj: Object) -> list[str]:
 def _prepare_for_create(obj: Object, context: WriteContext) -> None:
     """Versions that objects were stored in are remembered from the first one on."""
     obj["status"] = {
-        "conditions": [],
+        "conditions": None,
         "acceptedNames": {"plural": "", "kind": ""},
         "storedVersions": _stored_version(obj),
     }

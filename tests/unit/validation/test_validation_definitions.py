@@ -328,6 +328,7 @@ def test_names_conversion_and_status_of_a_new_definition() -> None:
     }
     assert made["spec"]["conversion"] == {"strategy": "None"}
     assert made["status"]["storedVersions"] == ["v1"]
+    assert made["status"]["conditions"] is None
 
 
 def test_all_that_is_missing_is_told_at_once() -> None:

@@ -1,10 +1,11 @@
 """Who is asking. In: a request. Out: UserInfo, or Unauthorized.
 
-Authenticators are asked in order. One that finds its kind of credential decides: it returns the
-user, or raises Unauthorized if the credential is wrong (a wrong credential never falls through to
-the next one, nor to anonymous). One that finds nothing returns None. What a credential depends on
-may have changed elsewhere a moment ago: then the refusal is Unsettled, and is asked for once more
-when this node has caught up.
+Authenticators are asked in order. One that finds its kind of credential returns the user, or
+raises Unauthorized if the credential is wrong; one that finds nothing returns None. A wrong
+credential does not spoil a good one of another kind (a token beside a certificate of a CA that is
+not ours), but whoever sent one is never anonymous. What a credential depends on may have changed
+elsewhere a moment ago: then the refusal is Unsettled, and is asked for once more when this node has
+caught up.
 """
 
 from __future__ import annotations
@@ -63,14 +64,22 @@ class Authentication(InstantStage):
             self._identify(context)
 
     def _identify(self, context: RequestContext) -> None:
+        refusal: Unauthorized | None = None
         for authenticator in self._authenticators:
-            user = authenticator.authenticate(context.request)
+            try:
+                user = authenticator.authenticate(context.request)
+            except Unauthorized as error:
+                if refusal is None or isinstance(error, Unsettled):
+                    refusal = error
+                continue
+            if user is ANONYMOUS and refusal is not None:
+                break
             if user is not None:
                 context.user = user
                 if user is not ANONYMOUS:
                     context.connection.memo[AUTHENTICATED_CONNECTION] = True
                 return
-        raise Unauthorized()
+        raise refusal or Unauthorized()
 
 
 def authenticated(user: UserInfo) -> UserInfo:

@@ -101,13 +101,15 @@ class BearerTokens:
 
 
 def bearer_token(request: Request) -> bytes | None:
-    """The token of a Bearer header; None where there is no such header or it is empty."""
+    """The token of a Bearer header; None where there is no such header or it is empty.
+
+    As upstream reads it: the token ends at a space, and one behind two spaces is not looked at.
+    """
     header = request.header(b"authorization")
     if header is None:
         return None
-    scheme, _, token = header.strip().partition(b" ")
-    token = token.strip()
-    return token if scheme.lower() == b"bearer" and token else None
+    scheme, _, rest = header.strip().partition(b" ")
+    return rest.partition(b" ")[0] or None if scheme.lower() == b"bearer" else None
 
 
 def websocket_token(request: Request) -> bytes | None:

@@ -20,9 +20,15 @@ from OpenSSL import crypto
 
 from kapiserver.authn.authenticator import authenticated
 from kapiserver.errors import Unauthorized
+from kapiserver.histogram import Histogram
 from kapiserver.request import Request, UserInfo
 
 _MEMO = "x509"
+# Upper bounds in seconds of how long certificates that are used have still to live.
+LIFETIMES = (
+    *(0.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0, 86400.0, 172800.0, 345600.0, 604800.0),
+    *(2592000.0, 7776000.0, 15552000.0, 31104000.0),
+)
 _UID = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")  # registered for Kubernetes
 CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 _CLIENT_USES = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
@@ -54,6 +60,7 @@ class ClientCertificates:
         self._store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)  # each one is trusted as it is
         for authority in x509.load_pem_x509_certificates(authorities):
             self._store.add_cert(crypto.X509.from_cryptography(authority))
+        self.lifetimes = Histogram(LIFETIMES)
 
     def authenticate(self, request: Request) -> UserInfo | None:
         connection = request.connection
@@ -62,13 +69,19 @@ class ClientCertificates:
         known = connection.memo.get(_MEMO)
         if known is None:
             known = connection.memo[_MEMO] = self._identify(connection.peer_certificate)
-        user: UserInfo | None = known[0]
-        if user is None or time.time() > known[1]:
+        user: UserInfo | None
+        user, until = known
+        left = until - time.time()
+        if left < 0:
             raise Unauthorized()
+        self.lifetimes.observe(left)
         return user
 
     def _identify(self, der: bytes) -> tuple[UserInfo | None, float]:
-        """(user, until when); no user for a certificate that is not to be trusted."""
+        """(user, until when), for ever in the past for a certificate that is not to be trusted.
+
+        No user: a good certificate that names nobody, which is as none.
+        """
         refused = (None, 0.0)
         try:
             leaf = x509.load_der_x509_certificate(der)
@@ -78,19 +91,20 @@ class ClientCertificates:
             crypto.X509StoreContext(self._store, certificate).verify_certificate()
         except _BAD_CERTIFICATE:
             return refused
+        until = leaf.not_valid_after_utc.timestamp()
         names = _values(leaf, NameOID.COMMON_NAME)
-        if not names or not names[0]:
-            return refused
+        if not names or not names[-1]:
+            return None, until
         groups = tuple(_values(leaf, NameOID.ORGANIZATION_NAME))
         uids = _values(leaf, _UID)
         fingerprint = leaf.fingerprint(SHA256()).hex()
         user = UserInfo(
-            names[0],
+            names[-1],
             uid=uids[0] if uids else "",
             groups=groups,
             extra={CREDENTIAL_ID: (f"X509SHA256={fingerprint}",)},
         )
-        return authenticated(user), leaf.not_valid_after_utc.timestamp()
+        return authenticated(user), until
 
 
 def _values(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> Sequence[str]:

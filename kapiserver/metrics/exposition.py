@@ -51,6 +51,7 @@ class Metrics:
         store: Store,
         admission: AdmissionChain,
         health: Health,
+        certificates: Histogram | None = None,
     ) -> None:
         self._requests = requests
         self._scopes = scopes
@@ -58,6 +59,7 @@ class Metrics:
         self._store = store
         self._admission = admission
         self._health = health
+        self._certificates = certificates
         info = version_info()
         self._build = labelled(**{name: info[key] for name, key in _BUILD.items()})
         self._process = CollectorRegistry()
@@ -75,6 +77,10 @@ class Metrics:
             return Response(200, [(b"content-type", CONTENT_TYPE)], text.encoded())
         write_requests(text, self._requests)
         write_admission(text, self._admission)
+        if self._certificates is not None:
+            name = "apiserver_client_certificate_expiration_seconds"
+            text.family(name, "histogram", "How long certificates that are used have to live.")
+            text.histogram(name, "", self._certificates)
         write_health(text, self._health)
         write_objects(text, self._storage, self._scopes)
         write_store(text, self._store)

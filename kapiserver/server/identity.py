@@ -22,18 +22,21 @@ from kapiserver.authn.service_accounts import ServiceAccountTokens, StoredObject
 from kapiserver.authn.tokens import StaticTokens, TokenFileError, read_tokens
 from kapiserver.authn.x509 import ClientCertificates
 from kapiserver.config import ServerConfig
+from kapiserver.histogram import Histogram
 from kapiserver.pki import PkiError, read_pem, signing_key, verifying_keys
 from kapiserver.server.settings import StartError
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`authenticators` in the order in which they are asked; the rest is for the router."""
+    """`authenticators` in the order in which they are asked; the rest is for the router, and
+    `certificates`, how long those that are used have to live, for whoever watches them."""
 
     authenticators: list[Authenticator]
     virtual: dict[str, Verb]
     connect: dict[tuple[str, str], Verb] = field(default_factory=dict)
     paths: dict[str, PathHandler] = field(default_factory=dict)
+    certificates: Histogram | None = None
 
 
 def identity_of(config: ServerConfig, scopes: Scopes) -> Identity:
@@ -46,14 +49,19 @@ def identity_of(config: ServerConfig, scopes: Scopes) -> Identity:
         kinds.append(tokens)
     bearer = BearerTokens(kinds)
     authenticators: list[Authenticator] = []
+    lifetimes = None
     if config.client_ca_file is not None:
-        authenticators.append(_client_certificates(config.client_ca_file))
+        certificates = _client_certificates(config.client_ca_file)
+        authenticators.append(certificates)
+        lifetimes = certificates.lifetimes
     if kinds:
         authenticators.append(bearer)
     if config.anonymous_auth:
         authenticators.append(Anonymous())
     found = Identity(
-        authenticators, {"tokenreviews.authentication.k8s.io": token_review_verb(bearer)}
+        authenticators,
+        {"tokenreviews.authentication.k8s.io": token_review_verb(bearer)},
+        certificates=lifetimes,
     )
     if tokens is not None:
         policy = TokenPolicy(

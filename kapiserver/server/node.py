@@ -149,6 +149,7 @@ class Node:
             data_dir=str(self._config.data_dir),
         )
         requests = RequestMetrics(self.services.scopes.registry.lookup)
+        identity = identity_of(self._config, self.services.scopes)
         metrics = Metrics(
             requests,
             self.services.scopes,
@@ -156,8 +157,8 @@ class Node:
             self._store,
             self.services.admission,
             health,
+            identity.certificates,
         )
-        identity = identity_of(self._config, self.services.scopes)
         components = component_verb(component_checks(self._leader_problem))
         return make_dispatcher(
             self.services,

@@ -127,7 +127,6 @@ def test_bad_certificates_are_refused_again_and_again() -> None:
         "expired": ca.client(until=NOW - DAY / 2),
         "not yet valid": ca.client(since=NOW + DAY / 2),
         "for servers": ca.client(usage=ExtendedKeyUsageOID.SERVER_AUTH),
-        "without a name": ca.client("", ["dev"]),
         "not a certificate": b"garbage",
     }
     accepted = []
@@ -178,7 +177,11 @@ def test_tokens() -> None:
     assert authenticator.authenticate(request(authorization="bearer other")) is not None
     assert authenticator.authenticate(request()) is None
     assert authenticator.authenticate(request(authorization="Basic dXNlcg==")) is None
-    for wrong in ("Bearer tokk", "Bearer to", "Bearer tok x"):
+    # as upstream cuts the header up
+    assert authenticator.authenticate(request(authorization="Bearer tok x")) is not None
+    assert authenticator.authenticate(request(authorization="Bearer  tok")) is None
+    assert authenticator.authenticate(request(authorization="Bearer\ttok")) is None
+    for wrong in ("Bearer tokk", "Bearer to", "Bearer x tok"):
         with pytest.raises(Unauthorized):
             authenticator.authenticate(request(authorization=wrong))
 
@@ -188,6 +191,42 @@ def test_token_files_with_mistakes_say_where() -> None:
         read_tokens(["a,b,c", "d,e"])
     with pytest.raises(TokenFileError, match="line 1 has an empty token"):
         read_tokens([",b,c"])
+
+
+def test_a_certificate_without_a_name_is_as_none() -> None:
+    ca = Authority()
+    certificates = ClientCertificates(ca.pem)
+    assert certificates.authenticate(request(ca.client("", ["system:masters"]))) is None
+
+
+def test_how_long_certificates_have_to_live_is_counted() -> None:
+    ca = Authority()
+    certificates = ClientCertificates(ca.pem)
+    asked = request(ca.client(until=NOW + DAY / 2))
+    for _ in range(3):
+        certificates.authenticate(asked)
+    lifetimes = certificates.lifetimes
+    assert lifetimes.counts[lifetimes.bounds.index(43200.0)] == 3
+
+
+def test_a_wrong_credential_does_not_spoil_a_good_one() -> None:
+    ca = Authority()
+    tokens = BearerTokens([StaticTokens(read_tokens(["tok,jane,7"]))])
+    stage = Authentication([ClientCertificates(ca.pem), tokens, Anonymous()])
+    stranger = Authority("other").client("eve", ["system:masters"])
+
+    def user(der: bytes | None, authorization: str) -> str:
+        asked = request(der, authorization=authorization) if authorization else request(der)
+        context = RequestContext(asked, parse("GET", "/"))
+        stage.check(context)
+        return context.user.name
+
+    assert user(stranger, "Bearer tok") == "jane"
+    assert user(ca.client("ada"), "Bearer wrong") == "ada"
+    assert user(ca.client("ada"), "Bearer tok") == "ada"
+    for der, authorization in ((stranger, ""), (stranger, "Bearer x"), (None, "Bearer x")):
+        with pytest.raises(Unauthorized):
+            user(der, authorization)
 
 
 def test_the_first_credential_decides() -> None:

@@ -20,7 +20,9 @@ _ROUGHLY = re.compile(r"[+-]?([0-9]*(?:\.[0-9]*)?)([eEinumkKMGTP]*[+-]?[0-9]*)")
 _EXPONENT = re.compile(r"[eE][+-]?[0-9]+")
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_MAX_DIGITS = 4096  # longer ones are hostile: the work on them grows with the square
+# Longer ones are hostile: the work on them grows with the square, and with the powers of ten that
+# count (`_VAST`) Python would not write them out any more.
+_MAX_DIGITS = 3800
 _BINARY_DOWN = sorted(_BINARY.items(), key=lambda pair: -pair[1])
 _DECIMAL_SUFFIXES = {power: suffix for suffix, power in _DECIMAL.items()}
 _LARGEST = 2**63 - 1  # binary values beyond are capped, as upstream does
@@ -69,7 +71,7 @@ def _parse(text: str) -> _Quantity | None:
     kept = (
         exponent >= -_NANO
         and exponent % 3 == 0
-        and 0 < len(whole)
+        and len(whole) > 0
         and len(digits) <= _INT64_DIGITS
         and not digits.endswith("000")
     )

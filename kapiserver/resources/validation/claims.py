@@ -35,6 +35,7 @@ _SPEC_STAYS = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName "
     "for bound claims\n"
 )
+_SMALLEST = -(1 << 63)  # that a message can show: amounts may be larger than any integer of Go
 _SOURCE: Shape = {"APIGroup": Field("apiGroup"), "Kind": text("kind"), "Name": text("name")}
 CLAIM_SPEC: Shape = {
     "AccessModes": Field("accessModes"),
@@ -106,7 +107,7 @@ def check_positive(found: Found, quantity: Any, path: str) -> None:
 def check_basic_resource(found: Found, quantity: Any, path: str) -> None:
     value = amount(quantity)
     if value < 0:
-        whole = -(-value.numerator // value.denominator)
+        whole = max(-(-value.numerator // value.denominator), _SMALLEST)
         found.append(invalid(path, whole, "must be a valid resource quantity"))
 
 

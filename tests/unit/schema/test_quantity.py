@@ -88,6 +88,15 @@ def test_what_is_no_quantity(text: str) -> None:
     assert canonical_quantity(text) is None
 
 
+@pytest.mark.parametrize(
+    "text", ["9" * 3800, "9" * 3790 + "e9999", "9" * 3790 + "E", "9" * 99 + "Ei"]
+)
+def test_messages_can_show_the_largest_amounts(text: str) -> None:
+    value = quantity_value(text)
+    assert value is not None
+    assert str(2000 * value).isdigit()
+
+
 @given(
     st.integers(0, 10**9),
     st.sampled_from(["n", "u", "m", "", "k", "M", "G", "Ki", "Mi", "Gi", "e3", "e-3"]),

@@ -275,6 +275,17 @@ VOLUMES: Cases = [
         ],
     ),
     (
+        "spec.capacity",
+        {"storage": "-1e400"},
+        [
+            (
+                "spec.capacity[storage]",
+                "Invalid value: -9223372036854775808: must be a valid resource quantity",
+            ),
+            ("spec.capacity[storage]", 'Invalid value: "-1e400": must be greater than zero'),
+        ],
+    ),
+    (
         "spec.persistentVolumeReclaimPolicy",
         "Keep",
         [

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*(?:[ =][A-Za-z0-9_./@-]+)*")
+# What YAML does not take as it is, or takes for the end of a line, though JSON does not mind.
+_UNREADABLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
 _RESERVED = frozenset(
     ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"]
 )
@@ -50,4 +52,8 @@ def _block(value: Any) -> list[str]:
 def _text(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
         return text
-    return orjson.dumps(text).decode()
+    return _UNREADABLE.sub(_escaped, orjson.dumps(text).decode())
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"

@@ -13,11 +13,16 @@ from typing import Any
 
 import orjson
 
+from kapiserver.api.go_text import kind_name
+
 # Copies are the one way in which a small patch makes a big document: they are counted.
 COPY_LIMIT = 3 << 20
 
 _MISSING = "missing value"
+_UNNAMED = {"path": "operation missing path field", "from": "operation, missing from field"}
 _TEST_FAILED = "test failed"
+_MAX = 1 << 63
+_MAX_DIGITS = len(str(_MAX))
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
@@ -53,7 +58,7 @@ class _Patcher:
         return self._document
 
     def _add(self, operation: dict[str, Any]) -> None:
-        path = _pointer(operation, "path", "add operation failed to decode path")
+        path = _pointer(operation, "path")
         holder, key = self._find(path)
         if holder is None:
             raise JsonPatchError(
@@ -62,7 +67,7 @@ class _Patcher:
         _insert(holder, key, operation.get("value"), f"error in add for path: '{path}'")
 
     def _remove(self, operation: dict[str, Any]) -> None:
-        path = _pointer(operation, "path", "remove operation failed to decode path")
+        path = _pointer(operation, "path")
         holder, key = self._find(path)
         if holder is None:
             raise JsonPatchError(
@@ -71,7 +76,7 @@ class _Patcher:
         _take(holder, key, f"error in remove for path: '{path}'")
 
     def _replace(self, operation: dict[str, Any]) -> None:
-        path = _pointer(operation, "path", "replace operation failed to decode path")
+        path = _pointer(operation, "path")
         value = operation.get("value")
         if path == "":
             if not isinstance(value, (dict, list)):
@@ -95,21 +100,21 @@ class _Patcher:
         holder[index] = value
 
     def _move(self, operation: dict[str, Any]) -> None:
-        source = _pointer(operation, "from", "move operation failed to decode from")
+        source = _pointer(operation, "from")
         holder, key = self._find(source)
         if holder is None:
             raise JsonPatchError(
                 f"move operation does not apply: doc is missing from path: {source}: {_MISSING}"
             )
-        value = _take(holder, key, f"error in move for path: '{source}'")
-        path = _pointer(operation, "path", "move operation failed to decode path")
+        value = _take(holder, key, f"error in move for path: '{key}'")
+        path = _pointer(operation, "path")
         holder, key = self._find(path)
         if holder is None:
             raise _no_destination("move", path)
         _insert(holder, key, value, f"error in move for path: '{path}'")
 
     def _copy(self, operation: dict[str, Any]) -> None:
-        source = _pointer(operation, "from", "copy operation failed to decode from")
+        source = _pointer(operation, "from")
         holder, key = self._find(source)
         if holder is None:
             raise JsonPatchError(
@@ -122,14 +127,14 @@ class _Patcher:
                 "Unable to complete the copy, the accumulated size increase of copy is "
                 f"{self._copied}, exceeding the limit {COPY_LIMIT}"
             )
-        path = _pointer(operation, "path", "copy operation failed to decode path")
+        path = _pointer(operation, "path")
         holder, key = self._find(path)
         if holder is None:
             raise _no_destination("copy", path)
         _insert(holder, key, orjson.loads(encoded), "error while adding value during copy")
 
     def _test(self, operation: dict[str, Any]) -> None:
-        path = _pointer(operation, "path", "test operation failed to decode path")
+        path = _pointer(operation, "path")
         if path == "":
             found = self._document
         else:
@@ -168,11 +173,18 @@ def _no_destination(kind: str, path: str) -> JsonPatchError:
     )
 
 
-def _pointer(operation: dict[str, Any], field: str, problem: str) -> str:
+def _pointer(operation: dict[str, Any], field: str) -> str:
     value = operation.get(field)
-    if not isinstance(value, str):
-        raise JsonPatchError(f"{problem}: {_MISSING}")
-    return value
+    if isinstance(value, str):
+        return value
+    kind = operation["op"]
+    why = _MISSING
+    if field == "from" or kind not in ("add", "remove", "copy"):  # those do not say more
+        if value is not None:
+            why = f"json: cannot unmarshal {kind_name(value)} into Go value of type string"
+        else:
+            why = f"{_UNNAMED[field]}: {_MISSING}"
+    raise JsonPatchError(f"{kind} operation failed to decode {field}: {why}")
 
 
 def _unescape(step: str) -> str:
@@ -180,9 +192,14 @@ def _unescape(step: str) -> str:
 
 
 def _atoi(key: str) -> int:
-    if not _INTEGER.fullmatch(key) or len(key) > 18:
+    if not _INTEGER.fullmatch(key):
         raise JsonPatchError(f'strconv.Atoi: parsing "{key}": invalid syntax')
-    return int(key)
+    # zeros in front say nothing
+    digits = key.lstrip("+-").lstrip("0")[: _MAX_DIGITS + 1]
+    number = int(digits or "0") * (-1 if key[0] == "-" else 1)
+    if not -_MAX <= number < _MAX:
+        raise JsonPatchError(f'strconv.Atoi: parsing "{key}": value out of range')
+    return number
 
 
 def _bounded(position: int, size: int) -> int:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kapiserver.api import yaml_text
 from kapiserver.api.body import BodyError, parse_body, summarized, warnings_of
 from kapiserver.api.negotiation import JSON, YAML
+from kapiserver.resources.schema.yaml_reading import read_yaml
 
 
 def test_duplicates_are_found_with_their_paths() -> None:
@@ -79,6 +80,13 @@ JSON_VALUES = st.recursive(
 @given(st.dictionaries(TEXT, JSON_VALUES, max_size=5))
 def test_yaml_reads_back_the_same(value: dict[str, object]) -> None:
     assert ryaml.loads(yaml_text.dump(value).decode()) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["\x7f", "a\x85b", "\u2028", "\ufeffx", "\uffff", "\xa0", "\U0001f600"]
+)
+def test_characters_that_yaml_minds_read_back_the_same(text: str) -> None:
+    assert read_yaml(yaml_text.dump({text: [text]}))[0] == {text: [text]}
 
 
 def test_yaml_looks_as_people_expect() -> None:

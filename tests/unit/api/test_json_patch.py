@@ -81,7 +81,31 @@ FAILURES = [
         {"op": "copy", "from": "/a", "path": "/x/y"},
         "copy operation does not apply: doc is missing destination path: /x/y: missing value",
     ),
+    (
+        {"op": "move", "from": "/list/7", "path": "/x"},
+        "error in move for path: '7': Unable to access invalid index: 7: invalid index referenced",
+    ),
+    (
+        {"op": "remove", "path": f"/list/{10**20}"},
+        f"error in remove for path: '/list/{10**20}': strconv.Atoi: parsing \"{10**20}\": value "
+        "out of range",
+    ),
     ({"op": "remove"}, "remove operation failed to decode path: missing value"),
+    ({"op": "remove", "path": 1}, "remove operation failed to decode path: missing value"),
+    ({"op": "copy", "from": "/a"}, "copy operation failed to decode path: missing value"),
+    (
+        {"op": "copy", "path": "/a"},
+        "copy operation failed to decode from: operation, missing from field: missing value",
+    ),
+    (
+        {"op": "test", "value": 1},
+        "test operation failed to decode path: operation missing path field: missing value",
+    ),
+    (
+        {"op": "test", "path": True},
+        "test operation failed to decode path: json: cannot unmarshal bool into Go value of type "
+        "string",
+    ),
     ({"op": "frobnicate", "path": "/a"}, "Unexpected kind: frobnicate"),
 ]
 

@@ -23,15 +23,13 @@ from kapiserver.request import Request, Response
 
 from . import faults
 from .h1stream import H1Exchange
-from .limits import GZIP_MINIMUM, INLINE_REQUESTS
+from .limits import DISCARDED_BODY, GZIP_MINIMUM, INLINE_REQUESTS
 from .target import is_api, parse_target
 
 if TYPE_CHECKING:
     from .connection import ClientConnection
 
 QUEUE = 16
-DISCARDED_BODY = 256 * 1024
-"""Unread body bytes that are skipped to keep a connection; beyond this it is closed."""
 
 
 class H1Protocol(H11Protocol):

@@ -16,7 +16,7 @@ import trio
 from kapiserver.request import Frame, Headers, UpgradeFunction
 
 from . import date, faults
-from .limits import PIECE
+from .limits import DISCARDED_BODY, PIECE
 from .stream import BODYLESS, Exchange
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class H1Exchange(Exchange):
                 self.keep = False
         if self.front.draining or (self.expects_continue and not self.body_done):
             self.keep = False  # (the client may or may not send that body: nobody can tell)
+        if not self.body_done and self._announced() > DISCARDED_BODY:
+            self.keep = False  # said, so that no request follows on a connection that is closed
         if not self.keep:
             lines.append(b"connection: close\r\n")
         lines.append(b"\r\n")
@@ -94,6 +96,11 @@ class H1Exchange(Exchange):
             self.sent += len(body)
             head += chunk(body) if self._chunked else body
         self.protocol.transport.write(head)
+
+    def _announced(self) -> int:
+        """The length of the request's body, if it was told."""
+        length = self.request.header(b"content-length")
+        return int(length) if length and length.isdigit() else 0
 
     async def switch(self, headers: Headers, upgrade: UpgradeFunction) -> bool:
         """Answer 101; from then on this exchange is the connection (a `Duplex`)."""

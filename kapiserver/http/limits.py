@@ -21,6 +21,9 @@ GZIP_MINIMUM = 128 * 1024
 PIECE = 128 * 1024
 """Big bodies are written (and compressed) in pieces of about this size, with a checkpoint each."""
 
+DISCARDED_BODY = 256 * 1024
+"""Unread body bytes that are skipped to keep an HTTP/1.1 connection; beyond this it is closed."""
+
 INLINE_REQUESTS = 24
 """Requests answered from one read before the other connections get their turn."""
 

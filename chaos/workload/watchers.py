@@ -17,7 +17,7 @@ from chaos.client import Lost, NotSent
 from chaos.cluster import Cluster
 from chaos.history import WatchEnd, WatchEvent, WatchStart
 from chaos.recorder import Recorder
-from chaos.workload.objects import COLLECTION
+from chaos.workload.objects import COLLECTION, PUBLISHED
 from chaos.workload.session import Session
 
 HEAD_SECONDS = 5.0
@@ -139,8 +139,8 @@ class Watcher:
             revision = int(metadata["resourceVersion"])
         except (ValueError, KeyError, TypeError) as error:
             raise Lost(f"not an event: {line[:100]!r}") from error
-        if self._current:
-            key = metadata.get("name", "") if kind != "BOOKMARK" else ""
+        key = metadata.get("name", "") if kind != "BOOKMARK" else ""
+        if self._current and key != PUBLISHED:
             write = subject.get("data", {}).get("write", "") if key else ""
             now = self._recorder.now()
             self._recorder.add(WatchEvent(self._current, kind, revision, now, key, write))

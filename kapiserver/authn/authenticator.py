@@ -43,11 +43,23 @@ class Anonymous:
         return ANONYMOUS
 
 
-class Authentication(InstantStage):
-    """The stage: sets `context.user`, with system:authenticated added for everybody known."""
+def no_remark(request: Request) -> str:
+    return ""
 
-    def __init__(self, authenticators: Sequence[Authenticator]) -> None:
+
+class Authentication(InstantStage):
+    """The stage: sets `context.user`, with system:authenticated added for everybody known.
+
+    `remark` says what is wrong with a request in which nobody found a credential.
+    """
+
+    def __init__(
+        self,
+        authenticators: Sequence[Authenticator],
+        remark: Callable[[Request], str] = no_remark,
+    ) -> None:
         self._authenticators = tuple(authenticators)
+        self._remark = remark
 
     def check(self, context: RequestContext) -> bool:
         try:
@@ -72,13 +84,15 @@ class Authentication(InstantStage):
                 if refusal is None or isinstance(error, Unsettled):
                     refusal = error
                 continue
-            if user is ANONYMOUS and refusal is not None:
-                break
-            if user is not None:
+            if user is not None and user is not ANONYMOUS:
                 context.user = user
-                if user is not ANONYMOUS:
-                    context.connection.memo[AUTHENTICATED_CONNECTION] = True
+                context.connection.memo[AUTHENTICATED_CONNECTION] = True
                 return
+            if user is ANONYMOUS and refusal is None:
+                context.user = user
+                context.warn(self._remark(context.request))
+                return
+        context.warn(self._remark(context.request))
         raise refusal or Unauthorized()
 
 

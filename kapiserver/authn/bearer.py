@@ -21,6 +21,9 @@ from kapiserver.websockets import asked_protocols, protocol_tokens
 log = logging.getLogger(__name__)
 
 INVALID = "invalid bearer token"
+SPACE_IGNORED = (
+    "the provided Authorization header contains extra space before the bearer token, and is ignored"
+)
 
 
 class Owner(NamedTuple):
@@ -110,6 +113,12 @@ def bearer_token(request: Request) -> bytes | None:
         return None
     scheme, _, rest = header.strip().partition(b" ")
     return rest.partition(b" ")[0] or None if scheme.lower() == b"bearer" else None
+
+
+def remark(request: Request) -> str:
+    """What is told of a header that `bearer_token` does not look at."""
+    scheme, _, rest = (request.header(b"authorization") or b"").strip().partition(b" ")
+    return SPACE_IGNORED if scheme.lower() == b"bearer" and rest.startswith(b" ") else ""
 
 
 def websocket_token(request: Request) -> bytes | None:

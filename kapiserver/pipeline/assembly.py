@@ -21,6 +21,7 @@ from kapiserver.api.reviews import review_verbs
 from kapiserver.api.router import ResourceRouter, Verb
 from kapiserver.api.scope import Scopes
 from kapiserver.audit.stage import Audit, Sink
+from kapiserver.authn import bearer
 from kapiserver.authn.authenticator import Authentication, Authenticator
 from kapiserver.authz.authorizer import Authorization, Authorizer
 from kapiserver.authz.impersonation import Impersonation
@@ -75,7 +76,7 @@ def make_dispatcher(
 ) -> PipelineDispatcher:
     stages: list[Stage] = [
         *observers,
-        Authentication(authenticators),
+        Authentication(authenticators, bearer.remark),
         Audit(audit_sinks),
         Impersonation(authorizer),
         Authorization(authorizer),

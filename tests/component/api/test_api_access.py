@@ -53,6 +53,17 @@ async def test_known_users_may_discover_and_no_more(api: Api) -> None:
     assert refused.json["message"] == 'forbidden: User "jane" cannot get path "/metrics"'
 
 
+async def test_a_token_behind_two_spaces_is_told_of(api: Api) -> None:
+    answer = await api.get(MAPS, token="", headers={"authorization": "Bearer  admin-token"})
+    assert answer.status == 403
+    assert 'User "system:anonymous"' in answer.json["message"]
+    assert answer.warnings == [
+        '299 - "the provided Authorization header contains extra space before the bearer token, '
+        'and is ignored"'
+    ]
+    assert (await api.get(MAPS, token="admin-token x")).status == 200
+
+
 async def test_being_refused_comes_before_anything_else(api: Api) -> None:
     refused = await api.post(MAPS, config_map("Not Valid"), token="jane-token")
     assert refused.status == 403

@@ -35,6 +35,7 @@ from kapiserver.resources.strategies import (
 )
 from kapiserver.resources.validation.formats import Found, check_subdomain
 from kapiserver.resources.validation.ingresses import check_class, check_ingress, check_segment
+from kapiserver.resources.validation.internals import NIL
 from kapiserver.resources.validation.ip_syntax import (
     canonical_cidr_problems,
     canonical_ip_problems,
@@ -189,9 +190,7 @@ def _validate_address(obj: Object, context: WriteContext) -> Sequence[Cause]:
         if parent.get("namespace"):
             check_segment(found, parent["namespace"], f"{path}.namespace")
     if context.old is not None and not same(parent, dig(context.old, "spec", "parentRef")):
-        shown = (
-            None if parent is None else {field: text(parent, field.lower()) for field in _PARENT}
-        )
+        shown = NIL if parent is None else {field: text(parent, field.lower()) for field in _PARENT}
         found.append(immutable(path, shown))
     return found
 
@@ -272,7 +271,7 @@ DEFINITIONS: tuple[ResourceDefinition, ...] = (
             complete=True,
             defaults=_class_defaults,
             validate=_validate_class,
-            validate_update=unchanging("spec.controller"),
+            validate_update=unchanging("spec.controller", absent=""),
             generation=True,
         ),
         columns=(

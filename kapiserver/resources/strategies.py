@@ -21,6 +21,7 @@ from kapiserver.resources.definition import (
 )
 from kapiserver.resources.field_errors import immutable
 from kapiserver.resources.printing import dig
+from kapiserver.resources.validation.internals import NIL
 
 # Everything but these is what a resource's spec means to generation and to /status.
 _ENVELOPE = ("apiVersion", "kind", "metadata", "status")
@@ -103,8 +104,11 @@ def all_findings(*checks: Validate) -> Validate:
     return validate
 
 
-def unchanging(*paths: str) -> Validate:
-    """Updating: the fields at these dotted paths keep the value that they were created with."""
+def unchanging(*paths: str, absent: str = NIL) -> Validate:
+    """Updating: the fields at these dotted paths keep the value that they were created with.
+
+    `absent` is how a value that was taken away is shown.
+    """
     split = [(path, tuple(path.split("."))) for path in paths]
 
     def validate(obj: Object, context: WriteContext) -> Sequence[Cause]:
@@ -112,7 +116,7 @@ def unchanging(*paths: str) -> Validate:
         if old is None or context.subresource == "status":
             return ()
         return [
-            immutable(path, value)
+            immutable(path, absent if value is None else value)
             for path, steps in split
             if (value := dig(obj, *steps)) != dig(old, *steps)
         ]

@@ -130,7 +130,7 @@ def check_slice(obj: Object, context: WriteContext) -> Found:
     if of_endpoints and (old is None or not same(endpoints, items(old, "endpoints"))):
         found += of_endpoints
     if old is not None and kind != old.get("addressType"):
-        found.append(immutable("addressType", kind))
+        found.append(immutable("addressType", kind or ""))
     return found
 
 

@@ -300,3 +300,28 @@ def test_who_may_create_by_put() -> None:
         "clusterroles.rbac.authorization.k8s.io",
         "clusterrolebindings.rbac.authorization.k8s.io",
     }
+
+
+@pytest.mark.parametrize(
+    ("resource", "old", "field", "shown"),
+    [
+        ("ingressclasses.networking.k8s.io", {"spec": {"controller": "a.io/b"}}, "controller", ""),
+        (
+            "ipaddresses.networking.k8s.io",
+            {"spec": {"parentRef": {"resource": "services", "name": "a"}}},
+            "parentRef",
+            "null",
+        ),
+        (
+            "replicasets.apps",
+            {"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {}}},
+            "selector",
+            "null",
+        ),
+    ],
+)
+def test_what_must_stay_and_was_taken_away_is_told_as_its_zero_value(
+    resource: str, old: Object, field: str, shown: str
+) -> None:
+    told = update_refused(resource, old, changed(old, f"spec.{field}", None))
+    assert (f"spec.{field}", f'Invalid value: "{shown}": field is immutable') in told

@@ -25,6 +25,9 @@ WANT_IO = (SSL.WantReadError, SSL.WantWriteError)
 # SSL.Error covers ZeroReturnError and SysCallError; ValueError is a descriptor closed meanwhile.
 BROKEN = (SSL.Error, OSError, ValueError)
 
+# To who speaks HTTP without TLS, in the words that kube-apiserver says it with.
+PLAIN_HTTP = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
 
 def tune(sock: socket.socket, dead_after: float) -> None:
     """Let the kernel notice peers that vanished without a FIN."""
@@ -70,9 +73,18 @@ class Transport:
             except SSL.WantWriteError:
                 await self._writable()
             except BROKEN as error:
+                if _is_plain_http(error):
+                    self._answer_in_plain()
                 raise trio.BrokenResourceError from error
             else:
                 return
+
+    def _answer_in_plain(self) -> None:
+        """What the socket takes at once: a client with the wrong scheme gets to know why."""
+        with contextlib.suppress(OSError):
+            self.sock.send(PLAIN_HTTP)
+            self.sock.shutdown(socket.SHUT_WR)
+            self.sock.recv(READ_BATCH)  # closed with bytes unread, the answer could be lost
 
     def alpn(self) -> bytes:
         return self._ssl.get_alpn_proto_negotiated()
@@ -236,3 +248,9 @@ class Transport:
             await trio.lowlevel.wait_writable(self.sock)
         except (OSError, trio.ClosedResourceError) as error:
             raise trio.BrokenResourceError from error
+
+
+def _is_plain_http(error: Exception) -> bool:
+    """OpenSSL knows the first bytes of the usual methods."""
+    queue = error.args[0] if error.args else None
+    return isinstance(queue, list) and any("http request" in entry for entry in queue)

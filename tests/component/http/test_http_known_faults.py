@@ -157,3 +157,18 @@ async def test_a_broken_handshake_kills_nothing(certificates: Path) -> None:
                     pass
         await (await connect(server, ["h2"])).transport_stream.aclose()
         await still_serves(server)
+
+
+async def test_http_without_tls_is_told_so(certificates: Path) -> None:
+    async with running(certificates) as server:
+        for method in ("GET", "POST", "HEAD"):
+            raw = await trio.open_tcp_stream("127.0.0.1", server.port)
+            await raw.send_all(f"{method} /api HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            answer = b""
+            with trio.fail_after(PATIENCE):
+                while more := await raw.receive_some(1000):
+                    answer += more
+            status, _, text = answer.partition(b"\r\n\r\n")
+            assert status == b"HTTP/1.0 400 Bad Request"
+            assert text == b"Client sent an HTTP request to an HTTPS server.\n"
+        await still_serves(server)

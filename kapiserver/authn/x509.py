@@ -97,6 +97,8 @@ class ClientCertificates:
             return None, until
         groups = tuple(_values(leaf, NameOID.ORGANIZATION_NAME))
         uids = _values(leaf, _UID)
+        if len(uids) > 1 or "" in uids:  # whose it is cannot be told
+            return refused
         fingerprint = leaf.fingerprint(SHA256()).hex()
         user = UserInfo(
             names[-1],

@@ -23,6 +23,7 @@ from kapiserver.request import Connection, Request
 
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
+UID = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
 
 
 class Authority:
@@ -45,8 +46,10 @@ class Authority:
         usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.CLIENT_AUTH,
         until: datetime.datetime = NOW + DAY,
         since: datetime.datetime = NOW - DAY,
+        uids: Sequence[str] = (),
     ) -> bytes:
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        subject += [x509.NameAttribute(UID, uid) for uid in uids]
         if name:
             subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
         key = ec.generate_private_key(ec.SECP256R1())
@@ -99,6 +102,16 @@ def test_the_subject_is_the_user() -> None:
     assert user is not None
     assert user.name == "jane"
     assert user.groups == ("dev", "ops", "system:authenticated")
+
+
+def test_a_certificate_has_one_uid_at_most() -> None:
+    ca = Authority()
+    certificates = ClientCertificates(ca.pem)
+    user = certificates.authenticate(request(ca.client(uids=["u-1"])))
+    assert user is not None
+    assert user.uid == "u-1"
+    with pytest.raises(Unauthorized):
+        certificates.authenticate(request(ca.client(uids=["u-1", "u-2"])))
 
 
 def test_the_identity_is_worked_out_once_per_connection() -> None:

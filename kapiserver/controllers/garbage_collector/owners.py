@@ -97,7 +97,7 @@ class Owners:
 def _state_of(stored: StoredObject | None, uid: str) -> OwnerState:
     if stored is None:
         return OwnerState.ABSENT
-    metadata = stored.decoded()["metadata"]
+    metadata = stored.parsed()["metadata"]
     if metadata.get("uid") != uid:
         return OwnerState.ABSENT  # another object of that name
     return OwnerState.WAITING if finishing(metadata) == FOREGROUND else OwnerState.SOLID

@@ -173,6 +173,21 @@ async def test_tables_have_columns_and_rows(api: Api) -> None:
     assert (await api.get(f"{MAPS}?includeObject=Half", headers=TABLE)).status == 400
 
 
+async def test_rows_of_pods_are_the_same_in_lists_and_alone(api: Api) -> None:
+    """Conditions without a lastProbeTime are stored with a null there."""
+    assert (await api.post(PODS, pod("web"))).status == 201
+    ready = {"type": "Ready", "status": "True"}
+    status = {"phase": "Running", "conditions": [ready], "podIPs": [{"ip": "10.0.0.7"}]}
+    written = await api.patch(f"{PODS}/web/status", {"status": status})
+    assert written.json["status"]["conditions"][0]["lastProbeTime"] is None
+    chosen = f"{PODS}?fieldSelector=status.phase=Running"
+    listed, alone = [(await api.get(url, headers=TABLE)).json for url in (chosen, f"{PODS}/web")]
+    (row,) = listed["rows"]
+    assert [row] == alone["rows"]
+    assert [*row["cells"][:4], row["cells"][5]] == ["web", "0/1", "Running", "0", "10.0.0.7"]
+    assert row["object"]["metadata"] == written.json["metadata"]
+
+
 async def test_tables_of_lists_have_an_order_and_a_default_of_their_own(api: Api) -> None:
     classes = "/apis/storage.k8s.io/v1/storageclasses"
     for name in ("slow", "fast"):

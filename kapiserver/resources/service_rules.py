@@ -43,6 +43,7 @@ from kapiserver.resources.validation.formats import (
     check_port_or_name,
     check_subdomain,
 )
+from kapiserver.resources.validation.internals import NIL
 from kapiserver.resources.validation.ip_syntax import (
     cidr_problems,
     ip_problems,
@@ -340,7 +341,8 @@ def check_service_update(service: Object, context: WriteContext) -> Sequence[Cau
     if spec.get("type") == before.get("type") == LOAD_BALANCER:
         ours, theirs = spec.get("loadBalancerClass"), before.get("loadBalancerClass")
         if ours != theirs:
-            found.append(invalid("spec.loadBalancerClass", ours, "may not change once set"))
+            shown = NIL if ours is None else ours
+            found.append(invalid("spec.loadBalancerClass", shown, "may not change once set"))
     _check_class(found, spec)  # again below: an update looks at it twice
     if needs_health_check(spec) and needs_health_check(before):
         port, was = spec.get("healthCheckNodePort", 0), before.get("healthCheckNodePort", 0)

@@ -289,3 +289,8 @@ def _write_node(cluster: LocalCluster, node: LocalNode, authority: Authority) ->
 
 def absolute(directory: str) -> Path:
     return Path(os.path.abspath(os.path.expanduser(directory)))
+
+
+def shortest(path: Path) -> str:
+    """The path as one would type it here."""
+    return min(os.path.relpath(path), str(path), key=len)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import signal
 import subprocess
@@ -234,10 +233,10 @@ def _print_next_steps(cluster: layout.LocalCluster, seconds: float, detach: bool
     if detach:
         where = ""
         if cluster.directory != layout.absolute(layout.DEFAULT_DIRECTORY):
-            where = f" --data-dir {os.path.relpath(cluster.directory)}"
+            where = f" --data-dir {layout.shortest(cluster.directory)}"
         tool = "kapiserver"
         if shutil.which("kapiserver") is None and (beside / "kapiserver").exists():
-            tool = os.path.relpath(beside / "kapiserver")
+            tool = layout.shortest(beside / "kapiserver")
         lines += ["", f"  {tool} status{where}", f"  {tool} down{where}"]
     print("\n" + "\n".join(lines) + "\n", flush=True)
 

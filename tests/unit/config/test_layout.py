@@ -6,6 +6,7 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
@@ -69,3 +70,11 @@ def test_a_folder_of_an_earlier_version_is_completed(tmp_path: Path) -> None:
     layout.complete(cluster)
     assert (cluster.pki / "sa.key").read_bytes() == key
     assert json.loads((cluster.directory / "cluster.json").read_text())["clusterId"]
+
+
+def test_a_path_is_shown_as_one_would_type_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert layout.shortest(tmp_path / "data") == "data"
+    assert layout.shortest(Path("/kapi")) == "/kapi"

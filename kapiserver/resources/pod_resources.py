@@ -97,7 +97,8 @@ def default_pod_level(spec: Object) -> None:
     for name, limit in limits.items():
         if for_pods(name):
             requests.setdefault(name, limit)
-    resources["requests"] = requests
+    if requests:
+        resources["requests"] = requests
 
 
 def qos_class(spec: Object) -> str:

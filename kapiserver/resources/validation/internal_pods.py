@@ -203,6 +203,7 @@ EPHEMERAL_CONTAINER: Shape = {**CONTAINER, "TargetContainerName": text("targetCo
 
 # -- pods --------------------------------------------------------------------------------------
 
+RESOURCE_CLAIM = _shape("name resourceClaimName* resourceClaimTemplateName*")
 TOLERATION = _shape("key operator value effect tolerationSeconds*")
 _EXPRESSION = _shape("key operator values*")
 NODE_TERM = _shape(
@@ -268,7 +269,7 @@ POD_SPEC = _shape(
     ),
     os=_ONLY_NAME,
     schedulingGates=_ONLY_NAME,
-    resourceClaims=_shape("name resourceClaimName* resourceClaimTemplateName*"),
+    resourceClaims=RESOURCE_CLAIM,
     resources=_AMOUNTS,
     schedulingGroup=_shape("podGroupName*"),
     evictionResponders=_shape("name priority*"),

@@ -27,7 +27,8 @@ from kapiserver.resources.validation.formats import (
     check_subdomain,
     in_range,
 )
-from kapiserver.resources.validation.internals import Field, Shape, internal, text
+from kapiserver.resources.validation.internal_pods import RESOURCE_CLAIM
+from kapiserver.resources.validation.internals import internal
 from kapiserver.resources.validation.labels import (
     check_annotations,
     check_labels,
@@ -61,11 +62,6 @@ from kapiserver.resources.validation.volumes import check_file_volumes, check_vo
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 PREEMPTION_POLICIES = ("PreemptLowerPriority", "Never")
-_CLAIM: Shape = {
-    "Name": text("name"),
-    "ResourceClaimName": Field("resourceClaimName"),
-    "ResourceClaimTemplateName": Field("resourceClaimTemplateName"),
-}
 
 
 def check_pod(found: Found, pod: Object, old: Object | None = None) -> None:
@@ -244,10 +240,10 @@ def _check_resource_claims(found: Found, claims: Any, path: str) -> None:
             detail = (
                 "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
             )
-            found.append(invalid(here, internal(claim, _CLAIM), detail))
+            found.append(invalid(here, internal(claim, RESOURCE_CLAIM), detail))
         elif not given:
             detail = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
-            found.append(invalid(here, internal(claim, _CLAIM), detail))
+            found.append(invalid(here, internal(claim, RESOURCE_CLAIM), detail))
         for field in given:
             found += [
                 invalid(f"{here}.{field}", claim[field], problem)

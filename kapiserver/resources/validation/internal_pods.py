@@ -277,28 +277,36 @@ POD_SPEC = _shape(
 
 
 def same_specs(one: Object, other: Object) -> bool:
-    return alike(internal_pod_spec(one), internal_pod_spec(other))
+    return alike(_with_host(one), _with_host(other), POD_SPEC)
 
 
 def same_templates(one: Object, other: Object) -> bool:
-    return alike(internal_template(one), internal_template(other))
+    return _metadata(one) == _metadata(other) and same_specs(
+        one.get("spec") or {}, other.get("spec") or {}
+    )
 
 
 def internal_pod_spec(spec: Object) -> Any:
-    security = {**(spec.get("securityContext") or {})}
-    security |= {field: spec[field] for field in OF_HOST if field in spec}
-    return internal({**spec, "securityContext": security}, POD_SPEC)
+    return internal(_with_host(spec), POD_SPEC)
 
 
 def internal_template(template: Object) -> Any:
     """Metadata has the same names there, and its fields are the template's own."""
-    metadata = template.get("metadata") or {}
-    ordered = {
+    return {**_metadata(template), "Spec": internal_pod_spec(template.get("spec") or {})}
+
+
+def _with_host(spec: Object) -> Object:
+    security = {**(spec.get("securityContext") or {})}
+    security |= {field: spec[field] for field in OF_HOST if field in spec}
+    return {**spec, "securityContext": security}
+
+
+def _metadata(template: Object) -> Object:
+    return {
         name: dict(sorted(value.items())) if isinstance(value, dict) else value
-        for name, value in sorted(metadata.items(), key=_place)
+        for name, value in sorted((template.get("metadata") or {}).items(), key=_place)
         if value
     }
-    return {**ordered, "Spec": internal_pod_spec(template.get("spec") or {})}
 
 
 _METADATA = ("name", "generateName", "namespace", "labels", "annotations")

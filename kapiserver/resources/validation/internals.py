@@ -22,7 +22,14 @@ class Field(NamedTuple):
 Shape = Mapping[str, Field]
 
 _ANY_KEYS: Shape = {}
-_SELECTOR: Shape = {"matchLabels": Field("matchLabels", None, _ANY_KEYS)}  # and expressions
+_SELECTOR: Shape = {
+    "matchLabels": Field("matchLabels", None, _ANY_KEYS),
+    "matchExpressions": Field(
+        "matchExpressions",
+        None,
+        {"key": Field("key", ""), "operator": Field("operator", ""), "values": Field("values")},
+    ),
+}
 
 # A pointer to something that is absent, as messages print it.
 NIL = "null"
@@ -60,22 +67,21 @@ def nested(name: str, shape: Shape) -> Field:
     return Field(name, None, shape)
 
 
-class _Given(dict[str, Any]):
-    """A struct that may have no fields to show and is there all the same."""
-
-
-def alike(one: Any, other: Any) -> bool:
-    """Whether two values that `internal` made are equal to kube-apiserver: an empty list or map is
-    as good as none, an empty struct is not."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+def alike(one: Any, other: Any, shape: Shape | None) -> bool:
+    """Whether two decoded values are equal to kube-apiserver, which holds them in this shape: an
+    empty list or map is as good as none, an empty struct is not."""
+    if one == other:
+        return True
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(alike, one, other))
-    return bool(one == other) or (_nothing(one) and _nothing(other))
+        pairs = zip(one, other, strict=False)
+        return len(one) == len(other) and all(alike(*pair, shape) for pair in pairs)
+    if shape and isinstance(one, dict) and isinstance(other, dict):
+        return all(alike(_held(one, f), _held(other, f), f.shape) for f in shape.values())
+    return _nothing(one, shape) and _nothing(other, shape)
 
 
-def _nothing(value: Any) -> bool:
-    return value is None or value == [] or (value == {} and not isinstance(value, _Given))
+def _nothing(value: Any, shape: Shape | None) -> bool:
+    return value is None or value == [] or (value == {} and shape is _ANY_KEYS)
 
 
 def internal(value: Any, shape: Shape) -> Any:
@@ -88,12 +94,15 @@ def internal(value: Any, shape: Shape) -> Any:
     if shape is _SELECTOR:
         labels = dict(sorted((value.get("matchLabels") or {}).items()))
         parts = {"matchLabels": labels, "matchExpressions": value.get("matchExpressions")}
-        return _Given((name, part) for name, part in parts.items() if part)
+        return {name: part for name, part in parts.items() if part}
     return {go: _field(value, field) for go, field in shape.items()}
 
 
 def _field(value: Mapping[str, Any], field: Field) -> Any:
-    found = value.get(field.name)
-    if found is None:
-        found = field.zero
+    found = _held(value, field)
     return found if field.shape is None else internal(found, field.shape)
+
+
+def _held(value: Mapping[str, Any], field: Field) -> Any:
+    found = value.get(field.name)
+    return field.zero if found is None else found

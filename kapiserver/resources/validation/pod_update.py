@@ -18,7 +18,7 @@ from kapiserver.resources.validation.internals import NIL, alike, internal
 from kapiserver.resources.validation.pod_tolerance import tolerance
 from kapiserver.resources.validation.same import same
 from kapiserver.resources.validation.scheduling import check_tolerations
-from kapiserver.resources.validation.spec_diff import unified_diff
+from kapiserver.resources.validation.spec_diff import spec_diff
 
 _UPDATABLE = ",".join(
     (
@@ -56,7 +56,7 @@ def check_pod_update(found: Found, new: Object, old: Object) -> None:
     if before.get("schedulingGates"):
         _check_gated(found, kept, before)
     if not same_specs(kept, before):
-        difference = unified_diff(internal_pod_spec(before), internal_pod_spec(kept))
+        difference = spec_diff(before, kept, internal_pod_spec)
         detail = f"pod updates may not change fields other than {_UPDATABLE}\n{difference}"
         found.append(forbidden("spec", detail))
 
@@ -191,9 +191,11 @@ def check_ephemeral_update(found: Found, new: Object, old: Object) -> None:
         if kept is None:
             detail = f'existing ephemeral containers "{name}" may not be removed\n'
             found.append(forbidden(path, detail))
-            continue
-        was, now = (internal(each, EPHEMERAL_CONTAINER) for each in (container, kept))
-        if not alike(was, now):
-            difference = unified_diff(was, now)
+        elif not alike(container, kept, EPHEMERAL_CONTAINER):
+            difference = spec_diff(container, kept, _shown)
             detail = f'existing ephemeral containers "{name}" may not be changed\n{difference}'
             found.append(forbidden(path, detail))
+
+
+def _shown(container: Object) -> Any:
+    return internal(container, EPHEMERAL_CONTAINER)

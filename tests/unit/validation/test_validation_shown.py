@@ -204,3 +204,10 @@ def test_what_is_absent_where_a_value_is_shown() -> None:
             "Invalid value: null: at least one value is required",
         )
     ]
+
+
+def test_a_difference_of_very_many_lines_is_not_looked_for() -> None:
+    many = [{"name": f"A{number}", "value": "x"} for number in range(1000)]
+    old = stored("pods", changed(POD, "spec.containers.0.env", many))
+    ((_, message),) = update_refused("pods", old, changed(old, "spec.hostname", "x"))
+    assert message.endswith("\n(not compared line by line: more than 2000 lines)\n")

@@ -21,7 +21,7 @@ _CONTEXT = 10
 
 
 def spec_diff(old: Any, new: Any, show: Callable[[Any], Any]) -> str:
-    """Of decoded values; `show` makes what is printed of them, in more lines than they have parts."""
+    """Of decoded values; `show` makes what is printed of them: no fewer lines than parts."""
     if _is_long(old) or _is_long(new):
         return _TOO_LONG
     return unified_diff(show(old), show(new))

@@ -17,6 +17,7 @@ from kapiserver.resources.schema.formats import (
     canonical_micro_time,
     is_base64,
     is_plain_time,
+    is_written_whole,
     stored_quantity,
 )
 from kapiserver.resources.schema.nodes import JSON_SCHEMA_PROPS, Form, Node
@@ -193,7 +194,7 @@ def _int64(value: Any) -> bool:
 
 
 def _float(value: Any) -> bool:
-    return type(value) is float or type(value) is int
+    return type(value) is int or (type(value) is float and not is_written_whole(value))
 
 
 def _bytes(value: Any) -> bool:

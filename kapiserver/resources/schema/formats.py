@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from kapiserver.remembering import remembered
 from kapiserver.resources.schema.quantity import canonical_quantity, quantity_problem
@@ -56,29 +56,36 @@ def _illegal_byte(value: str) -> int:
 
 _SECONDS = "2006-01-02T15:04:05Z07:00"
 _MICROS = "2006-01-02T15:04:05.000000Z07:00"
-_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 # The pieces of a layout in Go's notation, with what each takes.
 _DATE = (
-    ("2006", re.compile(r"\d{4}")),
+    ("2006", re.compile(r"\d{4}", re.ASCII)),
     ("-", re.compile("-")),
-    ("01", re.compile(r"\d\d")),
+    ("01", re.compile(r"\d\d", re.ASCII)),
     ("-", re.compile("-")),
-    ("02", re.compile(r"\d\d")),
+    ("02", re.compile(r"\d\d", re.ASCII)),
     ("T", re.compile("T")),
-    ("15", re.compile(r"\d\d")),
+    ("15", re.compile(r"\d\d?", re.ASCII)),
     (":", re.compile(":")),
-    ("04", re.compile(r"\d\d")),
+    ("04", re.compile(r"\d\d", re.ASCII)),
     (":", re.compile(":")),
-    ("05", re.compile(r"\d\d(?:[.,]\d+)?")),
-    ("Z07:00", re.compile(r"Z|[+-]\d\d:\d\d")),
+    ("05", re.compile(r"\d\d(?:[.,]\d+)?", re.ASCII)),
+    ("Z07:00", re.compile(r"Z|[+-]\d\d:\d\d", re.ASCII)),
 )
 _MICRO_DATE = (
     *_DATE[:10],
-    ("05", re.compile(r"\d\d")),
-    (".000000", re.compile(r"[.,]\d{6}")),
+    ("05", re.compile(r"\d\d", re.ASCII)),
+    (".000000", re.compile(r"[.,]\d{6}", re.ASCII)),
     _DATE[11],
 )
-_RANGES = (("month", 5, 1, 12), ("hour", 11, 0, 23), ("minute", 14, 0, 59), ("second", 17, 0, 59))
+# Which of them are numbers with limits; the day depends on the month, and is looked at last.
+_RANGES = {
+    "01": ("month", 1, 12),
+    "15": ("hour", 0, 23),
+    "04": ("minute", 0, 59),
+    "05": ("second", 0, 59),
+}
+_LONGEST_OFFSET = 24, 60  # hours and minutes: Go takes what some people write
 
 
 def canonical_time(value: str) -> str:
@@ -103,23 +110,65 @@ def is_plain_time(value: str) -> bool:
 
 def _time(value: str, *, micros: bool = False) -> datetime:
     layout, pieces = (_MICROS, _MICRO_DATE) if micros else (_SECONDS, _DATE)
-    problem = f'parsing time "{value}"'
+    problem = f"parsing time {_shown(value)}"
     at = 0
+    parts: list[str] = []
     for name, pattern in pieces:
         match = pattern.match(value, at)
         if match is None:
-            raise FormatProblem(f'{problem} as "{layout}": cannot parse "{value[at:]}" as "{name}"')
+            rest = _shown(value[at:])
+            raise FormatProblem(f'{problem} as "{layout}": cannot parse {rest} as "{name}"')
         at = match.end()
+        parts.append(match[0])
+        if name in _RANGES:
+            what, low, high = _RANGES[name]
+            if not low <= int(match[0][:2]) <= high:
+                raise FormatProblem(f"{problem}: {what} out of range")
     if at != len(value):
-        raise FormatProblem(f'{problem}: extra text: "{value[at:]}"')
-    for name, start, low, high in _RANGES:
-        if not low <= int(value[start : start + 2]) <= high:
-            raise FormatProblem(f"{problem}: {name} out of range")
+        raise FormatProblem(f"{problem}: extra text: {_shown(value[at:])}")
+    zone = parts.pop()
+    parts[6] = parts[6].rjust(2, "0")
     try:
         # Python keeps six digits of a fraction, and so do we.
-        return datetime.fromisoformat(value).astimezone(UTC)
-    except (ValueError, OverflowError):
+        local = datetime.fromisoformat("".join(parts)).replace(tzinfo=UTC)
+        return local if zone == "Z" else local - _offset(zone, problem)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, FormatProblem):
+            raise
         raise FormatProblem(f"{problem}: day out of range") from None
+
+
+def _offset(zone: str, problem: str) -> timedelta:
+    hours, minutes = int(zone[1:3]), int(zone[4:])
+    if hours > _LONGEST_OFFSET[0]:
+        raise FormatProblem(f"{problem}: time zone offset hour out of range")
+    if minutes > _LONGEST_OFFSET[1]:
+        raise FormatProblem(f"{problem}: time zone offset minute out of range")
+    offset = timedelta(hours=hours, minutes=minutes)
+    return -offset if zone[0] == "-" else offset
+
+
+def _shown(text: str) -> str:
+    """As Go's time package quotes: byte by byte."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(map(_shown_byte, text.encode())) + '"'
+
+
+def _shown_byte(byte: int) -> str:
+    if byte in b'"\\':
+        return "\\" + chr(byte)
+    return chr(byte) if 0x20 <= byte < 0x80 else f"\\x{byte:02x}"
+
+
+# --- numbers ---------------------------------------------------------------------------------
+
+_EXACT = 2**53
+
+
+def is_written_whole(value: float) -> bool:
+    """Whether Go writes a number without a point: `3.0` is read, and `3` is what it becomes."""
+    return value.is_integer() and -_EXACT <= value <= _EXACT
 
 
 # --- quantities ------------------------------------------------------------------------------

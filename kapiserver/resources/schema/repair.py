@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from kapiserver.resources.schema.embedded import way_to
 from kapiserver.resources.schema.formats import (
     FormatProblem,
     canonical_base64,
     canonical_micro_time,
     canonical_time,
+    is_written_whole,
     stored_quantity,
 )
 from kapiserver.resources.schema.nodes import JSON_SCHEMA_PROPS, Form, Node
@@ -59,8 +61,8 @@ class Repair:
     def __init__(self, schemas: SchemaSet) -> None:
         self._schemas = schemas
         self._quiet = 0  # inside of decoders that are never strict
-        self._struct = ""  # the innermost struct, and the JSON names down to here: for messages
-        self._fields: list[str] = []
+        self._struct = ""  # the innermost struct, and the fields down to here: for messages
+        self._fields: list[tuple[str, str]] = []
         self.unknown: list[str] = []
 
     def value(self, value: Any, node: Node, path: str) -> Any:
@@ -101,8 +103,8 @@ class Repair:
             if below is None:
                 del value[key]  # Go leaves the zero value, which is not written out
                 continue
-            self._struct = node.go_type.rsplit(".", 1)[-1]
-            self._fields.append(key)
+            struct = self._struct = node.go_type.rsplit(".", 1)[-1]
+            self._fields.append((struct, key))
             value[key] = self.value(below, field, dot + key)
             self._fields.pop()
         self._struct = outer
@@ -168,16 +170,12 @@ class Repair:
 
     def mismatch(self, value: Any, go_type: str, what: str = "") -> NoReturn:
         """The value has the wrong type. `what`: how to call it when its kind says too little."""
+        where = "value"
+        if self._fields:
+            path = [name for struct, field in self._fields for name in way_to(struct, field)]
+            where = f"struct field {self._struct}.{'.'.join(path)}"
         raise Refused(
-            f"json: cannot unmarshal {what or go_kind(value)} into Go "
-            + (f"struct field {self._struct}.{'.'.join(self._fields)}" if self._fields else "value")
-            + f" of type {go_type}"
-        )
-
-    def plain_mismatch(self, value: Any, go_type: str, what: str = "") -> NoReturn:
-        """As `mismatch`, where the field's own decoder fails: it knows of no struct."""
-        raise Refused(
-            f"json: cannot unmarshal {what or go_kind(value)} into Go value of type {go_type}"
+            f"json: cannot unmarshal {what or go_kind(value)} into Go {where} of type {go_type}"
         )
 
 
@@ -204,7 +202,7 @@ def _integer(walk: Repair, value: Any, node: Node) -> Any:
 def _float(walk: Repair, value: Any, node: Node) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return walk.mismatch(value, "float64")
-    return value
+    return int(value) if isinstance(value, float) and is_written_whole(value) else value
 
 
 def _bytes(walk: Repair, value: Any, node: Node) -> Any:
@@ -212,12 +210,12 @@ def _bytes(walk: Repair, value: Any, node: Node) -> Any:
 
 
 def _time(walk: Repair, value: Any, node: Node) -> Any:
-    return canonical_time(value) if isinstance(value, str) else walk.plain_mismatch(value, "string")
+    return canonical_time(value) if isinstance(value, str) else walk.mismatch(value, "string")
 
 
 def _micro_time(walk: Repair, value: Any, node: Node) -> Any:
     if not isinstance(value, str):
-        return walk.plain_mismatch(value, "string")
+        return walk.mismatch(value, "string")
     return canonical_micro_time(value)
 
 
@@ -232,17 +230,18 @@ def _int_or_string(walk: Repair, value: Any, node: Node) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return walk.plain_mismatch(value, "int32")
+        return walk.mismatch(value, "int32")
     if isinstance(value, int) and -(2**31) <= value < 2**31:
         return value
-    return walk.plain_mismatch(value, "int32", f"number {number_text(value)}")
+    return walk.mismatch(value, "int32", f"number {number_text(value)}")
 
 
 def _free_object(walk: Repair, value: Any, node: Node) -> Any:
     if isinstance(value, dict):
         return value
-    # RawExtension keeps any JSON; Object without a schema is a Go map.
-    return value if node.go_type.startswith("runtime.") else walk.mismatch(value, node.go_type)
+    # RawExtension and FieldsV1 keep any JSON; Object without a schema is a Go map.
+    keeps = node.go_type.startswith("runtime.") or node.go_type == "v1.FieldsV1"
+    return value if keeps else walk.mismatch(value, node.go_type)
 
 
 _SCALARS: Mapping[Form, Callable[[Repair, Any, Node], Any]] = {

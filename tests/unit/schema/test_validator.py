@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from schema_objects import objects
 
 from kapiserver.resources.schema import SchemaSet
-from kapiserver.resources.schema.formats import FormatProblem, canonical_micro_time
+from kapiserver.resources.schema.formats import (
+    FormatProblem,
+    canonical_micro_time,
+    canonical_time,
+)
 
 CORE = "io.k8s.api.core.v1."
 DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
@@ -151,7 +155,22 @@ def test_a_wrong_type_anywhere_is_an_error_that_names_the_way_there(
         ),
         (
             {"spec": {"strategy": {"rollingUpdate": {"maxSurge": True}}}},
-            "json: cannot unmarshal bool into Go value of type int32",
+            "json: cannot unmarshal bool into Go struct field "
+            "RollingUpdateDeployment.spec.strategy.rollingUpdate.maxSurge of type int32",
+        ),
+        (
+            {"metadata": {"deletionTimestamp": 5}},
+            "json: cannot unmarshal number into Go struct field "
+            "ObjectMeta.metadata.deletionTimestamp of type string",
+        ),
+        (
+            {
+                "spec": {
+                    "template": {"spec": {"volumes": [{"name": "v", "configMap": {"name": 1}}]}}
+                }
+            },
+            "json: cannot unmarshal number into Go struct field ConfigMapVolumeSource.spec."
+            "template.spec.volumes.VolumeSource.configMap.LocalObjectReference.name of type string",
         ),
         ([], "json: cannot unmarshal array into Go value of type v1.Deployment"),
     ],
@@ -304,3 +323,39 @@ def test_a_fraction_of_a_second_has_six_digits(seconds: str, unread: str, layout
     with pytest.raises(FormatProblem) as refused:
         canonical_micro_time(f"2026-01-02T03:04:{seconds}Z")
     assert str(refused.value).endswith(f'cannot parse "{unread}" as "{layout}"')
+
+
+def test_whole_numbers_are_written_without_a_point(schemas: SchemaSet) -> None:
+    name = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+    obj = {"maximum": 3.0, "minimum": -0.5, "multipleOf": 1e300}
+    assert not schemas.validator(name).check(obj).error
+    assert repr(obj) == "{'maximum': 3, 'minimum': -0.5, 'multipleOf': 1e+300}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("2026-01-02T3:04:05Z", "2026-01-02T03:04:05Z"),
+        ("2026-01-02T03:04:05,5+01:30", "2026-01-02T01:34:05Z"),
+        ("2026-01-02T03:04:05-24:00", "2026-01-03T03:04:05Z"),
+        ("2026-01-02T03:04:05+00:60", "2026-01-02T02:04:05Z"),
+    ],
+)
+def test_times_that_go_takes(sent: str, stored: str) -> None:
+    assert canonical_time(sent) == stored
+
+
+@pytest.mark.parametrize(
+    ("sent", "problem"),
+    [
+        ("2026-13-02x", ": month out of range"),
+        ("2026-02-30T03:04:05Z", ": day out of range"),
+        ("2026-01-02T03:04:05+25:00", ": time zone offset hour out of range"),
+        ("2026-01-02T03:04:05Zx", ': extra text: "x"'),
+        ("\uff11", ' as "2006-01-02T15:04:05Z07:00": cannot parse "\\xef\\xbc\\x91" as "2006"'),
+    ],
+)
+def test_times_that_go_does_not_take(sent: str, problem: str) -> None:
+    with pytest.raises(FormatProblem) as caught:
+        canonical_time(sent)
+    assert str(caught.value).endswith(problem)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kapiserver.api.apply.sets import FieldsError, FieldSet, parse, union
+from kapiserver.api.apply.sets import FieldsError, FieldSet, parse, union_of
 from kapiserver.api.apply.sets import in_order as ordered_set
 from kapiserver.api.go_text import quoted
 from kapiserver.errors import Cause
@@ -199,6 +199,7 @@ def capped(managers: Managers) -> Managers:
     out = dict(managers)
     updaters.sort(key=lambda manager: (managers[manager].time, manager))
     first: dict[str, Identity] = {}
+    merged: dict[Identity, list[FieldSet]] = {}
     for manager in updaters:
         if excess <= 0:
             break
@@ -210,10 +211,15 @@ def capped(managers: Managers) -> Managers:
         bucket = Identity(ANCIENT, UPDATE, version, "")
         if bucket not in out:
             out[bucket] = out.pop(first[version])
-        merged = union(owner.fields, out[bucket].fields)
+        ancient = out[bucket].fields
+        fields = merged.setdefault(bucket, [ancient])
         if manager != bucket:
+            fields.append(owner.fields)
             del out[manager]
         # the younger of the two: they come oldest first
-        out[bucket] = Owner(merged, version, owner.time)
+        out[bucket] = Owner(ancient, version, owner.time)
         excess -= 1
+    for bucket, fields in merged.items():
+        _, version, time = out[bucket]
+        out[bucket] = Owner(union_of(fields), version, time)
     return out

@@ -48,6 +48,14 @@ def union(left: FieldSet, right: FieldSet) -> FieldSet:
     return out
 
 
+def union_of(sets: list[FieldSet]) -> FieldSet:
+    """In pairs, so that many small ones do not each cost what the large one holds."""
+    while len(sets) > 1:
+        rest = sets[len(sets) & ~1 :]
+        sets = [union(sets[at], sets[at + 1]) for at in range(0, len(sets) - 1, 2)] + rest
+    return sets[0] if sets else {}
+
+
 def intersection(left: FieldSet, right: FieldSet) -> FieldSet:
     out: FieldSet = {}
     for element, mine in left.items():

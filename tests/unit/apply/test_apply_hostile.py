@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from kapiserver.api.apply.conflicts import ApplyConflict
 from kapiserver.api.apply.lastapplied import ANNOTATION
 from kapiserver.api.apply.manager import FieldManager, Untyped, problem_with
+from kapiserver.api.apply.managers import MAX_UPDATERS, UPDATE, Owner, capped, identity
 from kapiserver.api.apply.types import FieldTypes
 from kapiserver.resources.registry import Registry
 
@@ -114,3 +116,19 @@ def test_any_entries(manager: FieldManager, sent: list[Object]) -> None:
     assert problem_with(found) == ""
     applied = manager.apply(new, _deployment({"spec": {"paused": True}}), "c", "t3", force=True)
     assert problem_with(applied["metadata"]["managedFields"]) == ""
+
+
+def test_very_many_updaters_cost_what_they_hold() -> None:
+    def seconds(count: int) -> float:
+        table = {
+            identity(f"m{number}", UPDATE, "v1", ""): Owner({"f:data": {f"f:{number}": {}}}, "v1")
+            for number in range(count)
+        }
+        started = time.thread_time()
+        fewer = capped(table)
+        spent = time.thread_time() - started
+        assert len(fewer) == MAX_UPDATERS
+        assert sum(len(owner.fields["f:data"]) for owner in fewer.values()) == count
+        return spent
+
+    assert min(seconds(8_000) for _ in range(3)) < 25 * min(seconds(800) for _ in range(3))

@@ -92,7 +92,8 @@ class _Check:
                 continue
             element = kind.element_of(value)
             if element is None:
-                yield _finding(path, f"element {index}: {_no_identity(kind, value)}")
+                why = _no_identity(kind, node.list_map_keys, value)
+                yield _finding(path, f"element {index}: {why}")
                 return  # the items after it are not looked at
             if element in seen:
                 yield _finding(path, f"duplicate entries for key {shown((element,))}")
@@ -100,7 +101,7 @@ class _Check:
             yield from self.value(item, value, path + shown((element,)))
 
 
-def _no_identity(kind: ListType, value: Any) -> str:
+def _no_identity(kind: ListType, keys: tuple[str, ...], value: Any) -> str:
     if not kind.keys:
         if value.__class__ is dict:
             return "associative list without keys has an element that's a map type"
@@ -111,7 +112,7 @@ def _no_identity(kind: ListType, value: Any) -> str:
         return "associative list with keys may not have a null element"
     if value.__class__ is not dict:
         return "associative list with keys may not have non-map elements"
-    names = "[" + " ".join(quoted(name) for name, _ in kind.keys) + "]"
+    names = "[" + " ".join(map(quoted, keys)) + "]"
     return (
         f"associative list with keys has an element that omits all key fields {names} (and doesn't "
         "have default values for any key fields)"

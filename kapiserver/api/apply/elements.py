@@ -7,6 +7,7 @@ A step has exactly one spelling here (compact JSON, sorted keys), so that steps 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import orjson
 from kapiserver.api.go_text import quoted
 
 SELF = "."
+_INDEX = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 class ElementError(ValueError):
@@ -52,10 +54,9 @@ def canonical(element: str) -> str | None:
                 raise ElementError(f"a key must be an object: {element}")
             return of_key({name: fields[name] for name in sorted(fields)})
         case "i:":
-            try:
-                return f"i:{int(rest)}"
-            except ValueError as error:
-                raise ElementError(f"not an index: {element}") from error
+            if _INDEX.fullmatch(rest) is None:
+                raise ElementError(f"not an index: {element}")
+            return f"i:{int(rest)}"
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kapiserver.api.apply.check import problems
 from kapiserver.api.apply.elements import ElementError, canonical, shown
 from kapiserver.api.apply.manager import FieldManager
 from kapiserver.api.apply.managers import (
@@ -206,3 +207,32 @@ def test_nobody_finds_a_type_that_is_not_whole() -> None:
         assert sorted(kind.fields["inner"].type.fields) == ["a", "up"]
         assert sorted(kind.fields["inner"].type.fields["up"].type.fields) == ["b", "inner"]
     assert found
+
+
+def test_key_fields_are_named_in_the_order_of_the_schema(schemas: SchemaSet) -> None:
+    keys = ["zone", "name"]
+    item = {"type": "object", "properties": {name: _TEXT for name in keys}}
+    schemas.define(
+        "test.Keyed",
+        {
+            "type": "object",
+            "properties": {
+                "place": {
+                    "type": "array",
+                    "items": item,
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": keys,
+                }
+            },
+        },
+    )
+    assert problems(FieldTypes(schemas), "test.Keyed", {"place": [{}]}) == (
+        ".place: element 0: associative list with keys has an element that omits all key fields "
+        '["zone" "name"] (and doesn\'t have default values for any key fields)'
+    )
+
+
+@pytest.mark.parametrize("index", ["5_0", " 5", "٣", "", "9" * 30])
+def test_indexes_are_plain_numbers(index: str) -> None:
+    with pytest.raises(ElementError):
+        canonical(f"i:{index}")

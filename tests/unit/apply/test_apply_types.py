@@ -211,7 +211,7 @@ def test_nobody_finds_a_type_that_is_not_whole() -> None:
 
 def test_key_fields_are_named_in_the_order_of_the_schema(schemas: SchemaSet) -> None:
     keys = ["zone", "name"]
-    item = {"type": "object", "properties": {name: _TEXT for name in keys}}
+    item = {"type": "object", "properties": dict.fromkeys(keys, _TEXT)}
     schemas.define(
         "test.Keyed",
         {

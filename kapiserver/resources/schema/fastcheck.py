@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kapiserver.resources.schema.formats import (
+    ZERO_TIMES,
     FormatProblem,
     canonical_micro_time,
     is_base64,
@@ -207,7 +208,9 @@ def _time(value: Any) -> bool:
 
 def _micro_time(value: Any) -> bool:
     try:
-        return type(value) is str and canonical_micro_time(value) == value
+        return (
+            type(value) is str and canonical_micro_time(value) == value and value not in ZERO_TIMES
+        )
     except FormatProblem:
         return False
 

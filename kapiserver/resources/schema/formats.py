@@ -88,6 +88,10 @@ _RANGES = {
 _LONGEST_OFFSET = 24, 60  # hours and minutes: Go takes what some people write
 
 
+# Go's zero times: they are none.
+ZERO_TIMES = frozenset(("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"))
+
+
 def canonical_time(value: str) -> str:
     """metav1.Time: UTC, whole seconds."""
     return _time(value).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
@@ -99,7 +103,7 @@ def canonical_micro_time(value: str) -> str:
 
 def is_plain_time(value: str) -> bool:
     """Already as we store it. Ranges are checked too: 13 is not a month."""
-    if _PLAIN_TIME.fullmatch(value) is None:
+    if _PLAIN_TIME.fullmatch(value) is None or value in ZERO_TIMES:
         return False
     try:
         datetime.fromisoformat(value)

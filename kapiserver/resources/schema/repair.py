@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from kapiserver.resources.schema.embedded import way_to
 from kapiserver.resources.schema.formats import (
+    ZERO_TIMES,
     FormatProblem,
     canonical_base64,
     canonical_micro_time,
@@ -105,7 +106,11 @@ class Repair:
                 continue
             struct = self._struct = node.go_type.rsplit(".", 1)[-1]
             self._fields.append((struct, key))
-            value[key] = self.value(below, field, dot + key)
+            made = self.value(below, field, dot + key)
+            if made is None:  # a time that says that it is none
+                del value[key]
+            else:
+                value[key] = made
             self._fields.pop()
         self._struct = outer
         return value
@@ -210,13 +215,17 @@ def _bytes(walk: Repair, value: Any, node: Node) -> Any:
 
 
 def _time(walk: Repair, value: Any, node: Node) -> Any:
-    return canonical_time(value) if isinstance(value, str) else walk.mismatch(value, "string")
+    if not isinstance(value, str):
+        return walk.mismatch(value, "string")
+    time = canonical_time(value)
+    return None if time in ZERO_TIMES else time
 
 
 def _micro_time(walk: Repair, value: Any, node: Node) -> Any:
     if not isinstance(value, str):
         return walk.mismatch(value, "string")
-    return canonical_micro_time(value)
+    time = canonical_micro_time(value)
+    return None if time in ZERO_TIMES else time
 
 
 def _quantity(walk: Repair, value: Any, node: Node) -> Any:

@@ -359,3 +359,13 @@ def test_times_that_go_does_not_take(sent: str, problem: str) -> None:
     with pytest.raises(FormatProblem) as caught:
         canonical_time(sent)
     assert str(caught.value).endswith(problem)
+
+
+def test_the_zero_time_is_none(schemas: SchemaSet) -> None:
+    event = {
+        "metadata": {"deletionTimestamp": "0001-01-01T00:00:00Z"},
+        "eventTime": "0001-01-01T00:00:00.000000Z",
+        "firstTimestamp": "0001-01-01T00:00:01Z",
+    }
+    assert not schemas.validator(CORE + "Event").check(event).error
+    assert event == {"metadata": {}, "firstTimestamp": "0001-01-01T00:00:01Z"}

@@ -107,11 +107,15 @@ class NotRouted(NotAcceptable):
 
 def check_routed(header: bytes | None, produced: tuple[str, ...]) -> None:
     """NotRouted if none of the media types that a route produces is named."""
-    if header and not _is_routed(header, produced):
+    if not is_routed(header, produced):
         raise NotRouted(produced)
 
 
+def is_routed(header: bytes | None, produced: tuple[str, ...]) -> bool:
+    return not header or _names_one_of(header, produced)
+
+
 @remembered(512)
-def _is_routed(header: bytes, produced: tuple[str, ...]) -> bool:
+def _names_one_of(header: bytes, produced: tuple[str, ...]) -> bool:
     named = {part.partition(";")[0].strip(" ") for part in header.decode("latin-1").split(",")}
     return "*/*" in named or not named.isdisjoint(produced)

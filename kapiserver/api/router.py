@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from kapiserver.api import binding, get, subresources
-from kapiserver.api.accept import check_routed
+from kapiserver.api.accept import NotRouted, is_routed
 from kapiserver.api.call import Call, Services
 from kapiserver.api.create import create
 from kapiserver.api.delete import delete
@@ -167,23 +167,28 @@ class ResourceRouter:
         call.context.warn(call.scope.version.deprecated)
 
 
-# Subresources whose answers come from a backend, in whatever form it likes.
-_CONNECTED = frozenset(("attach", "exec", "portforward", "proxy"))
+# Other forms of answers; none: they come from a backend, in whatever form it likes.
+_OF_SUBRESOURCES: Mapping[str, tuple[str, ...]] = {
+    "log": ("text/plain", *ROUTED),
+    **dict.fromkeys(("attach", "exec", "portforward"), ()),
+}
 
 
 def _check_route(context: RequestContext, scope: Scope) -> None:
     """HEAD is authorized as a get, anything below /watch/ as a watch: upstream's routes are GET.
     They name, too, what they produce. Its custom resources have no routes.
     """
-    info, method = context.info, context.request.method
-    if scope.is_custom or info.subresource == "proxy":
+    info, request = context.info, context.request
+    if info.subresource == "proxy":
         return
-    if method == "HEAD" or (info.verb == "watch" and method != "GET"):
-        raise MethodNotAllowed()
-    accept = context.request.header(b"accept")
-    if accept and info.subresource not in _CONNECTED:
-        produced = ROUTED_LISTS if info.verb in _ACROSS_NAMESPACES else ROUTED
-        check_routed(accept, ("text/plain", *ROUTED) if info.subresource == "log" else produced)
+    has_method = request.method == "GET" or (request.method != "HEAD" and info.verb != "watch")
+    produced: tuple[str, ...] = ROUTED_LISTS if info.verb in _ACROSS_NAMESPACES else ROUTED
+    if info.subresource:
+        produced = _OF_SUBRESOURCES.get(info.subresource, produced)
+    if has_method and (not produced or is_routed(request.header(b"accept"), produced)):
+        return
+    if not scope.is_custom:
+        raise NotRouted(produced) if has_method else MethodNotAllowed()
 
 
 def _has_named(definition: ResourceDefinition) -> bool:

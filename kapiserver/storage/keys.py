@@ -11,11 +11,14 @@ import orjson
 from kapiserver.errors import BadRequest
 
 ROOT = b"/registry/"
+_STEPS = (".", "..")
 
 
 def check_name(name: str) -> None:
     """Raise BadRequest for what can be no name in a path; the words are upstream's."""
-    if name in (".", ".."):
+    if is_segment(name):
+        return
+    if name in _STEPS:
         problems = [f"may not be '{name}'"]
     else:
         problems = [f"may not contain '{bad}'" for bad in "/%" if bad in name]
@@ -27,10 +30,14 @@ def check_name(name: str) -> None:
 
 def check_segment(segment: str) -> None:
     """Raise BadRequest for a name or namespace that is no single path segment."""
-    if not segment or segment in (".", "..") or "/" in segment or "%" in segment:
+    if not is_segment(segment):
         raise BadRequest(
             f"invalid path segment {segment!r}: it must not be '', '.', '..' or hold '/'"
         )
+
+
+def is_segment(text: str) -> bool:
+    return bool(text) and text not in _STEPS and "/" not in text and "%" not in text
 
 
 class KeySpace:

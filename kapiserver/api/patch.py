@@ -36,7 +36,7 @@ from kapiserver.api.negotiation import (
 from kapiserver.api.options import IGNORE, STRICT, WriteOptions, write_options
 from kapiserver.api.patches import json_patch, merge_patch, strategic
 from kapiserver.api.patches.json_patch import JsonPatchError
-from kapiserver.api.patches.patch_values import LISTS_OF_LISTS, StrategicPatchError
+from kapiserver.api.patches.patch_values import BadDirective, ListOfLists, StrategicPatchError
 from kapiserver.api.patches.restoring import fault, whole_numbers
 from kapiserver.api.render import output_of
 from kapiserver.api.scope import Scope
@@ -213,10 +213,9 @@ def _application(call: Call, content_type: str) -> Callable[[Object, Any], Any]:
 
 def _refusal(error: StrategicPatchError) -> ApiError:
     """Upstream knows two classes of these; with the others it fails."""
-    text = str(error)
-    if text.startswith("invalid patch format of "):
-        return BadRequest(text)
-    return UnprocessablePatch() if text == LISTS_OF_LISTS else UnclassifiedError(text)
+    if isinstance(error, BadDirective):
+        return BadRequest(str(error))
+    return UnprocessablePatch() if isinstance(error, ListOfLists) else UnclassifiedError(str(error))
 
 
 def _patch_as_written(scope: Scope, current: Object, operations: Any) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 
 from kapiserver.api.go_text import plain
 
-LISTS_OF_LISTS = "lists of lists are not supported"
 # What a client sees where upstream's code does not expect what a patch may well contain.
 _PANIC = "This request caused apiserver to panic. Look in the logs for details."
 
@@ -27,6 +26,20 @@ _GO_TYPES: dict[type, str] = {
 
 class StrategicPatchError(Exception):
     """The patch contradicts itself or the schema; the message is for the client."""
+
+
+class BadDirective(StrategicPatchError):
+    """A directive that is not formed as one."""
+
+    def __init__(self, directive: str) -> None:
+        super().__init__(f"invalid patch format of {directive}")
+
+
+class ListOfLists(StrategicPatchError):
+    """What no strategy can merge."""
+
+    def __init__(self) -> None:
+        super().__init__("lists of lists are not supported")
 
 
 def bad_type(expected: type, value: Any) -> StrategicPatchError:
@@ -61,7 +74,7 @@ def element_type(*lists: list[Any]) -> type:
             if found is None:
                 found = type(item)
                 if found is list:
-                    raise StrategicPatchError(LISTS_OF_LISTS)
+                    raise ListOfLists
                 if item is None:
                     raise StrategicPatchError(_PANIC)
             elif found is not type(item):

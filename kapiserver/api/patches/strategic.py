@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kapiserver.api.go_text import plain
 from kapiserver.api.patches.merge_order import ordered
 from kapiserver.api.patches.patch_values import (
+    BadDirective,
     StrategicPatchError,
     bad_type,
     element_type,
@@ -72,20 +73,19 @@ def _list_of(key: str, directive: str) -> str:
     prefix, slash, field = key.partition("/")
     if prefix != directive or not slash:
         name = "primitive" if directive == _DELETE else "setElementOrder"
-        raise StrategicPatchError(f"invalid patch format of {name} list")
+        raise BadDirective(f"{name} list")
     return field
 
 
 def _retain_keys(original: dict[str, Any], patch: dict[str, Any]) -> None:
     keep = patch[_RETAIN]
-    problem = "invalid patch format of retainKeys"
     if not isinstance(keep, list):
-        raise StrategicPatchError(problem)
+        raise BadDirective("retainKeys")
     kept = {name for name in keep if isinstance(name, str)}
     for key, value in patch.items():
         directive = key == _RETAIN or key.startswith((_ORDER, _DELETE))
         if value is not None and not directive and key not in kept:
-            raise StrategicPatchError(problem)
+            raise BadDirective("retainKeys")
     for key in [key for key in original if key not in kept]:
         del original[key]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import orjson
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from things import DEFINITION
+from things import a_thing
 
 from kapiserver.api.apply.compare import compare
 from kapiserver.api.apply.conflicts import ApplyConflict
@@ -18,8 +17,7 @@ from kapiserver.api.apply.manager import FieldManager
 from kapiserver.api.apply.managers import APPLY, Identity, stored
 from kapiserver.api.apply.never import ownable
 from kapiserver.api.apply.sets import FieldSet, difference, in_order, intersection, parse, paths
-from kapiserver.api.apply.types import FieldTypes, Type
-from kapiserver.resources.registry import Registry
+from kapiserver.api.apply.types import Type
 
 Object = dict[str, Any]
 
@@ -75,23 +73,6 @@ histories = st.lists(
 )
 
 
-@pytest.fixture(scope="session")
-def thing(types: FieldTypes) -> Type:
-    return types.of(DEFINITION)
-
-
-@pytest.fixture(scope="session")
-def manager(types: FieldTypes, registry: Registry) -> FieldManager:
-    found = registry.lookup("test", "v1", "things")
-    assert found is not None
-    return FieldManager(*found, "", types, registry)
-
-
-def _thing(body: Object) -> Object:
-    copy: Object = orjson.loads(orjson.dumps(body))
-    return {"apiVersion": "test/v1", "kind": "Thing", "metadata": {"name": "x"}, **copy}
-
-
 def _copy(obj: Object) -> Object:
     copy: Object = orjson.loads(orjson.dumps(obj))
     return copy
@@ -99,7 +80,7 @@ def _copy(obj: Object) -> Object:
 
 def _stored(body: Object) -> Object:
     """A stored object. The label is there to be owned: who loses all is no longer tracked."""
-    obj = _thing(body)
+    obj = a_thing(body)
     obj["metadata"] |= {"uid": "1", "labels": {"anchor": "holds"}}
     return obj
 
@@ -125,7 +106,7 @@ def _after(manager: FieldManager, history: list[Write]) -> Object:
             live = new
             continue
         try:
-            live = manager.apply(live, _thing(body), who, f"t{number}", force=verb == "force")
+            live = manager.apply(live, a_thing(body), who, f"t{number}", force=verb == "force")
         except ApplyConflict:
             continue
     return live
@@ -149,11 +130,11 @@ def test_nobody_owns_what_is_not_there(
 def test_an_applier_owns_its_config_and_sees_it_done(
     manager: FieldManager, thing: Type, history: list[Write], config: Object
 ) -> None:
-    live = manager.apply(_after(manager, history), _thing(config), "p", "now", force=True)
+    live = manager.apply(_after(manager, history), a_thing(config), "p", "now", force=True)
     mine = Identity("p", APPLY, "", "")
-    wanted = field_set(thing, _content(_thing(config)))
+    wanted = field_set(thing, _content(a_thing(config)))
     assert _owners(live).get(mine, {}) == ownable(wanted)
-    changes = compare(thing, _content(_thing(config)), _content(live))
+    changes = compare(thing, _content(a_thing(config)), _content(live))
     assert not intersection(changes.removed, wanted)
     # a container that the config leaves empty may hold what others have put into it
     assert not intersection(changes.modified, difference(wanted, _empty(thing, config)))
@@ -178,7 +159,7 @@ def test_conflicts_are_what_force_takes_from_others(
     manager: FieldManager, thing: Type, history: list[Write], config: Object
 ) -> None:
     live = _after(manager, history)
-    forced = manager.apply(_copy(live), _thing(config), "p", "now", force=True)
+    forced = manager.apply(_copy(live), a_thing(config), "p", "now", force=True)
     before, after = _owners(live), _owners(forced)
     places = set(paths(added_to_nothing(thing, _content(forced))))
     taken = {
@@ -189,7 +170,7 @@ def test_conflicts_are_what_force_takes_from_others(
         if path in places
     }
     try:
-        unforced = manager.apply(_copy(live), _thing(config), "p", "now", force=False)
+        unforced = manager.apply(_copy(live), a_thing(config), "p", "now", force=False)
     except ApplyConflict as conflict:
         found = {
             (cause.message.removeprefix("conflict with "), cause.field) for cause in conflict.causes
@@ -208,9 +189,9 @@ def test_what_an_applier_lets_go_stays_only_with_others(
     before = _after(manager, history)
     mine = Identity("p", APPLY, "", "")
     owners = _owners(before)
-    live = manager.apply(_copy(before), _thing(config), "p", "now", force=True)
+    live = manager.apply(_copy(before), a_thing(config), "p", "now", force=True)
     places = added_to_nothing(thing, _content(live))
-    let_go = difference(owners.pop(mine, {}), field_set(thing, _content(_thing(config))))
+    let_go = difference(owners.pop(mine, {}), field_set(thing, _content(a_thing(config))))
     alone = let_go
     for fields in owners.values():
         alone = difference(alone, fields)
@@ -252,7 +233,7 @@ def test_an_update_takes_what_it_changes_and_nothing_else(
 def test_items_of_a_config_keep_its_order(
     manager: FieldManager, history: list[Write], config: Object
 ) -> None:
-    live = manager.apply(_after(manager, history), _thing(config), "p", "now", force=True)
+    live = manager.apply(_after(manager, history), a_thing(config), "p", "now", force=True)
     wanted = [item["name"] for item in config.get("items", [])]
     found = [item["name"] for item in live.get("items") or [] if item["name"] in wanted]
     assert found == wanted

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from things import DEFINITION
+from things import a_thing
 
 from kapiserver.api.apply.compare import compare
 from kapiserver.api.apply.conflicts import ApplyConflict
@@ -29,8 +28,7 @@ from kapiserver.api.apply.sets import (
     union,
     without_trees,
 )
-from kapiserver.api.apply.types import FieldTypes, ListType, MapType, Type
-from kapiserver.resources.registry import Registry
+from kapiserver.api.apply.types import ListType, MapType, Type
 
 Object = dict[str, Any]
 
@@ -75,23 +73,6 @@ SHAPES: dict[str, st.SearchStrategy[Any]] = {
     "free": st.dictionaries(words, free, max_size=2),
 }
 bodies = st.fixed_dictionaries({}, optional=SHAPES)
-
-
-@pytest.fixture(scope="session")
-def thing(types: FieldTypes) -> Type:
-    return types.of(DEFINITION)
-
-
-@pytest.fixture(scope="session")
-def manager(types: FieldTypes, registry: Registry) -> FieldManager:
-    found = registry.lookup("test", "v1", "things")
-    assert found is not None
-    return FieldManager(*found, "", types, registry)
-
-
-def _thing(body: Object) -> Object:
-    copy: Object = orjson.loads(orjson.dumps(body))
-    return {"apiVersion": "test/v1", "kind": "Thing", "metadata": {"name": "x"}, **copy}
 
 
 def _body(obj: Object) -> Object:
@@ -226,7 +207,7 @@ def test_a_merge_keeps_the_config_and_changes_neither_side(
 def _apply(
     manager: FieldManager, live: Object | None, body: Object, who: str, *, force: bool = False
 ) -> Object:
-    return manager.apply(live, _thing(body), who, "now", force=force)
+    return manager.apply(live, a_thing(body), who, "now", force=force)
 
 
 @settings(max_examples=150)
@@ -234,7 +215,7 @@ def _apply(
 def test_applying_twice_is_applying_once(
     manager: FieldManager, base: Object, config: Object
 ) -> None:
-    live = _thing(base)
+    live = a_thing(base)
     manager.created(live, "creator", "then")
     once = _apply(manager, live, config, "me", force=True)
     twice = _apply(manager, once, config, "me", force=True)
@@ -295,7 +276,7 @@ def test_what_is_applied_and_taken_back_leaves_nothing(
 def test_without_force_nothing_of_others_is_changed(
     manager: FieldManager, base: Object, config: Object
 ) -> None:
-    live = _thing(base)
+    live = a_thing(base)
     manager.created(live, "creator", "then")
     before = _owners(live).get("creator", {})
     try:
@@ -315,10 +296,10 @@ def test_without_force_nothing_of_others_is_changed(
 def test_what_is_owned_after_updates_is_there(
     manager: FieldManager, thing: Type, states: list[Object]
 ) -> None:
-    live = _thing(states[0])
+    live = a_thing(states[0])
     manager.created(live, "w0", "t0")
     for number, state in enumerate(states[1:], 1):
-        new = _thing(state)
+        new = a_thing(state)
         manager.updated(live, new, f"w{number}", f"t{number}")
         live = new
     places = set(paths(added_to_nothing(thing, live)))

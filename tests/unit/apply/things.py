@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from kapiserver.resources.definition import ResourceDefinition, Version
 
 DEFINITION = "test.v1.Thing"
@@ -63,3 +65,9 @@ THINGS = ResourceDefinition(
     versions=(Version("v1", DEFINITION),),
     storage_version="v1",
 )
+
+
+def a_thing(body: dict[str, Any]) -> dict[str, Any]:
+    """One with these fields, which are copied."""
+    copy: dict[str, Any] = orjson.loads(orjson.dumps(body))
+    return {"apiVersion": "test/v1", "kind": "Thing", "metadata": {"name": "x"}, **copy}
